@@ -1,0 +1,82 @@
+/// A job as a user writes it. Only `targets` and `operation` are required. Schema: `schemas/job.schema.json`.
+package struct Job: Sendable, Hashable {
+    /// Given by the user, or `nil`: then it is derived from topic, partition and offset of the record.
+    package var id: String?
+    package var targets: [String]
+    package var operation: Operation
+    package var replyTo: String?
+    /// Send output while it comes, as `output` records.
+    package var stream: Bool
+    package var deadline: Deadline?
+    package var effect: Effect?
+    /// Name of an entry of the worker's credential store.
+    package var credential: String?
+    package var platform: String?
+    package var labels: [String: String]
+    /// Names of record headers to copy to every reply.
+    package var echoHeaders: [String]
+
+    package init(
+        id: String? = nil,
+        targets: [String],
+        operation: Operation,
+        replyTo: String? = nil,
+        stream: Bool = false,
+        deadline: Deadline? = nil,
+        effect: Effect? = nil,
+        credential: String? = nil,
+        platform: String? = nil,
+        labels: [String: String] = [:],
+        echoHeaders: [String] = []
+    ) {
+        self.id = id
+        self.targets = targets
+        self.operation = operation
+        self.replyTo = replyTo
+        self.stream = stream
+        self.deadline = deadline
+        self.effect = effect
+        self.credential = credential
+        self.platform = platform
+        self.labels = labels
+        self.echoHeaders = echoHeaders
+    }
+}
+
+/// What to do on each device.
+package enum Operation: Sendable, Hashable {
+    /// Commands, in order; the first that fails ends the task.
+    case run([Command])
+    /// Open the session, or prove that the open one is alive.
+    case probe
+}
+
+/// One command of a `run`.
+package struct Command: Sendable, Hashable {
+    package var text: String
+    /// `nil`: the platform's or configuration's default.
+    package var timeout: Duration?
+
+    package init(_ text: String, timeout: Duration? = nil) {
+        self.text = text
+        self.timeout = timeout
+    }
+}
+
+/// Whether running an operation again does harm. Decides what happens after a crash and whether a retry is allowed.
+package enum Effect: String, Sendable, Hashable, CaseIterable {
+    /// Changes nothing; may be run again.
+    case read
+    /// Changes something, but twice is as good as once.
+    case idempotent
+    /// Never run again: if nobody can know whether it ran, the result is `unknown`.
+    case change
+}
+
+/// Until when a job is worth doing. Waiting counts.
+package enum Deadline: Sendable, Hashable {
+    /// From the record's timestamp.
+    case after(Duration)
+    /// Milliseconds since 1970.
+    case at(milliseconds: Int64)
+}

@@ -1,0 +1,207 @@
+/// A record on a reply topic; the key is the job id. `type` stands in the value and in a header of the same name.
+package enum Reply: Sendable, Hashable {
+    case accepted(Accepted)
+    case output(Output)
+    case result(DeviceResult)
+
+    package var type: String {
+        switch self {
+        case .accepted: "accepted"
+        case .output: "output"
+        case .result: "result"
+        }
+    }
+}
+
+/// The job was understood, and its tasks are on the task topic. Schema: `schemas/accepted.schema.json`.
+package struct Accepted: Sendable, Hashable {
+    package var job: String
+    /// Exactly this many `result` records will follow: known devices and unknown names together.
+    package var tasks: Int
+    /// How many of the tasks are for devices that the inventory or an ad-hoc address names.
+    package var devices: Int
+    /// Target names that stand for nothing; each gets a `result` of its own with `target.unknown`.
+    package var unknown: [String]
+    package var labels: [String: String]
+
+    package init(job: String, tasks: Int, devices: Int, unknown: [String], labels: [String: String] = [:]) {
+        self.job = job
+        self.tasks = tasks
+        self.devices = devices
+        self.unknown = unknown
+        self.labels = labels
+    }
+}
+
+/// A piece of a command's output. Schema: `schemas/output.schema.json`.
+package struct Output: Sendable, Hashable {
+    package var job: String
+    package var task: String
+    package var device: String
+    /// Dense per task, from 0: a gap is a lost record.
+    package var sequence: Int
+    /// Index of the command in the operation.
+    package var command: Int
+    /// The bytes as sent by the device: JSON `text` where they are valid UTF-8, `base64` otherwise.
+    package var bytes: [UInt8]
+
+    package init(job: String, task: String, device: String, sequence: Int, command: Int, bytes: [UInt8]) {
+        self.job = job
+        self.task = task
+        self.device = device
+        self.sequence = sequence
+        self.command = command
+        self.bytes = bytes
+    }
+}
+
+/// The one terminal record of a device in a job. Schema: `schemas/result.schema.json`.
+package struct DeviceResult: Sendable, Hashable {
+    package var job: String
+    package var task: String
+    package var device: String
+    package var outcome: Outcome
+    package var error: ErrorDescription?
+    /// One entry for each command that was begun, in order; partial results of a failed task are kept.
+    package var commands: [CommandOutcome]
+    /// How often the device was tried, counting from 1; 0 when it never was.
+    package var attempts: Int
+    package var session: SessionDescription?
+    package var owner: Owner?
+    package var timing: Timing
+    /// A terminal record for this task may have been published before (a worker died between publishing and noting it).
+    package var redelivered: Bool
+    package var labels: [String: String]
+
+    package init(
+        job: String,
+        task: String,
+        device: String,
+        outcome: Outcome,
+        error: ErrorDescription? = nil,
+        commands: [CommandOutcome] = [],
+        attempts: Int = 0,
+        session: SessionDescription? = nil,
+        owner: Owner? = nil,
+        timing: Timing = Timing(),
+        redelivered: Bool = false,
+        labels: [String: String] = [:]
+    ) {
+        self.job = job
+        self.task = task
+        self.device = device
+        self.outcome = outcome
+        self.error = error
+        self.commands = commands
+        self.attempts = attempts
+        self.session = session
+        self.owner = owner
+        self.timing = timing
+        self.redelivered = redelivered
+        self.labels = labels
+    }
+
+    package struct SessionDescription: Sendable, Hashable {
+        /// Unique for each SSH session ever opened.
+        package var id: String
+        /// Whether it was open before this task.
+        package var reused: Bool
+
+        package init(id: String, reused: Bool) {
+            self.id = id
+            self.reused = reused
+        }
+    }
+
+    /// The worker that ran the task.
+    package struct Owner: Sendable, Hashable {
+        package var worker: String
+        /// The worker's count of rebalances when it ran the task.
+        package var generation: Int
+
+        package init(worker: String, generation: Int) {
+            self.worker = worker
+            self.generation = generation
+        }
+    }
+
+    /// Where the time went.
+    package struct Timing: Sendable, Hashable {
+        /// From the job record's timestamp until the owner took the task from Kafka.
+        package var queued: Duration
+        /// In the device's lane, and opening the session.
+        package var waited: Duration
+        /// Running commands.
+        package var executed: Duration
+
+        package init(queued: Duration = .zero, waited: Duration = .zero, executed: Duration = .zero) {
+            self.queued = queued
+            self.waited = waited
+            self.executed = executed
+        }
+    }
+}
+
+/// What became of a task or a command.
+package enum Outcome: String, Sendable, Hashable, CaseIterable {
+    case succeeded, failed
+    /// It may or may not have taken effect; nobody can know.
+    case unknown
+    case cancelled
+    /// The deadline passed.
+    case expired
+    /// It was refused before anything was done.
+    case rejected
+}
+
+/// One command's result.
+package struct CommandOutcome: Sendable, Hashable {
+    package var command: String
+    package var outcome: Outcome
+    /// Exactly what the device sent between the echo and the prompt. `nil` when it went out as `output` records only.
+    package var output: [UInt8]?
+    /// Bytes of output in all.
+    package var outputBytes: Int
+    /// SHA-256 of the output in lower-case hexadecimal; given when `output` isn't.
+    package var outputSHA256: String?
+    /// Exit status, where the platform has one (`linux`).
+    package var exitStatus: Int?
+    package var elapsed: Duration
+    package var error: ErrorDescription?
+
+    package init(
+        command: String,
+        outcome: Outcome,
+        output: [UInt8]? = nil,
+        outputBytes: Int = 0,
+        outputSHA256: String? = nil,
+        exitStatus: Int? = nil,
+        elapsed: Duration = .zero,
+        error: ErrorDescription? = nil
+    ) {
+        self.command = command
+        self.outcome = outcome
+        self.output = output
+        self.outputBytes = outputBytes
+        self.outputSHA256 = outputSHA256
+        self.exitStatus = exitStatus
+        self.elapsed = elapsed
+        self.error = error
+    }
+}
+
+/// An error as it stands in a record.
+package struct ErrorDescription: Sendable, Hashable {
+    /// A stable dotted code: see ``ErrorCode``.
+    package var code: String
+    /// A sentence that a person can act on. Never holds a secret.
+    package var message: String
+    /// Whether the same job may succeed when it is sent again.
+    package var retriable: Bool
+
+    package init(code: String, message: String, retriable: Bool) {
+        self.code = code
+        self.message = message
+        self.retriable = retriable
+    }
+}

@@ -1,0 +1,51 @@
+/// Why an SSH operation failed.
+public struct SSHError: Error, Sendable, CustomStringConvertible {
+    /// A stable code. Its text is part of Tether's contract and never changes its meaning.
+    public struct Code: Sendable, Hashable, RawRepresentable, CustomStringConvertible {
+        public let rawValue: String
+        public init(rawValue: String) { self.rawValue = rawValue }
+        public var description: String { self.rawValue }
+
+        /// No address for the host name.
+        public static let unresolved = Code(rawValue: "connect.unresolved")
+        /// The host refused the TCP connection.
+        public static let refused = Code(rawValue: "connect.refused")
+        /// No TCP connection within the time-out.
+        public static let connectTimeout = Code(rawValue: "connect.timeout")
+        /// The TCP connection failed in another way (no route, reset, no file descriptor left).
+        public static let connectFailed = Code(rawValue: "connect.failed")
+        /// The peer isn't an SSH 2 server, or broke off during key exchange, or was silent past the time-out.
+        public static let handshake = Code(rawValue: "ssh.handshake")
+        /// No common algorithm. The message names the class and what each side offered.
+        public static let algorithms = Code(rawValue: "ssh.algorithms")
+        /// The host's key isn't known, and the policy is `strict`.
+        public static let hostKeyUnknown = Code(rawValue: "hostkey.unknown")
+        /// The host shows another key than the known one.
+        public static let hostKeyChanged = Code(rawValue: "hostkey.changed")
+        /// The server took none of the offered credentials. Final: never retried.
+        public static let authenticationFailed = Code(rawValue: "auth.failed")
+        /// A private key could not be read: no such file, unknown format, or a wrong passphrase. Final: never retried.
+        public static let authenticationKey = Code(rawValue: "auth.key")
+        /// The server didn't finish authentication within the time-out.
+        public static let authenticationTimeout = Code(rawValue: "auth.timeout")
+        /// The server refused a channel, a terminal, a shell or a command.
+        public static let channelRefused = Code(rawValue: "ssh.channel")
+        /// The connection broke, or the peer went silent.
+        public static let sessionLost = Code(rawValue: "session.lost")
+        /// This side closed the connection.
+        public static let sessionClosed = Code(rawValue: "session.closed")
+        /// The caller was cancelled.
+        public static let cancelled = Code(rawValue: "cancelled")
+    }
+
+    public let code: Code
+    /// A sentence that a person can act on. Holds no secret.
+    public let message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { "\(self.code): \(self.message)" }
+}

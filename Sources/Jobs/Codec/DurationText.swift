@@ -6,7 +6,9 @@ enum DurationText {
     static let longest = Duration.seconds(7 * 24 * 3600)
     static let shortest = Duration.milliseconds(1)
 
-    private static let units: [(suffix: String, milliseconds: Int64)] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)]
+    private static let units: [(suffix: String, milliseconds: Int64)] = [
+        ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+    ]
 
     /// `nil` when the text is no duration. Bounds are not checked here.
     static func parse(_ text: String) -> Duration? {
@@ -20,7 +22,9 @@ enum DurationText {
             guard (1...9).contains(digits.count), let count = Int64(Substring(digits)) else { return nil }
             rest = rest.dropFirst(digits.count)
             let suffix = rest.prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
-            guard let found = Self.units[unit...].firstIndex(where: { $0.suffix.utf8.elementsEqual(suffix) }) else { return nil }
+            guard let found = Self.units[unit...].firstIndex(where: { $0.suffix.utf8.elementsEqual(suffix) }) else {
+                return nil
+            }
             milliseconds += count * Self.units[found].milliseconds
             unit = found + 1
             rest = rest.dropFirst(suffix.count)

@@ -61,31 +61,39 @@ struct Fields {
         try self.optional(name) { value throws(FieldError) in try Fields.integer(value, range) }
     }
 
-    func requiredInteger<Value: FixedWidthInteger>(_ name: String, _ range: ClosedRange<Value>) throws(FieldError) -> Value {
+    func requiredInteger<Value: FixedWidthInteger>(_ name: String, _ range: ClosedRange<Value>) throws(FieldError)
+        -> Value
+    {
         try self.required(name) { value throws(FieldError) in try Fields.integer(value, range) }
     }
 
     /// Seconds as a number; zero when absent.
     func seconds(_ name: String) throws(FieldError) -> Duration {
         try self.optional(name) { value throws(FieldError) in
-            guard let duration = DurationText.seconds(value) else { throw FieldError("expected a number of seconds, found \(value.kind)") }
+            guard let duration = DurationText.seconds(value) else {
+                throw FieldError("expected a number of seconds, found \(value.kind)")
+            }
             return duration
         } ?? .zero
     }
 
     func base64(_ name: String) throws(FieldError) -> [UInt8]? {
         try self.optional(name) { value throws(FieldError) in
-            guard let bytes = Base64.decode(try Fields.anyText(value)) else { throw FieldError("expected base64 with padding") }
+            guard let bytes = Base64.decode(try Fields.anyText(value)) else {
+                throw FieldError("expected base64 with padding")
+            }
             return bytes
         }
     }
 
-    func choice<Value: RawRepresentable & CaseIterable>(_ name: String, _: Value.Type = Value.self) throws(FieldError) -> Value?
+    func choice<Value: RawRepresentable & CaseIterable>(_ name: String, _: Value.Type = Value.self) throws(FieldError)
+        -> Value?
     where Value.RawValue == String {
         try self.optional(name) { value throws(FieldError) in try Fields.choice(value) }
     }
 
-    func requiredChoice<Value: RawRepresentable & CaseIterable>(_ name: String, _: Value.Type = Value.self) throws(FieldError) -> Value
+    func requiredChoice<Value: RawRepresentable & CaseIterable>(_ name: String, _: Value.Type = Value.self)
+        throws(FieldError) -> Value
     where Value.RawValue == String {
         try self.required(name) { value throws(FieldError) in try Fields.choice(value) }
     }
@@ -118,12 +126,16 @@ extension Fields {
     }
 
     static func text(_ value: JSONValue, _ rule: TextRule) throws(FieldError) -> String {
-        guard case .string(let text) = value else { throw FieldError("expected \(rule.what) as a string, found \(value.kind)") }
+        guard case .string(let text) = value else {
+            throw FieldError("expected \(rule.what) as a string, found \(value.kind)")
+        }
         try rule.check(text)
         return text
     }
 
-    static func integer<Value: FixedWidthInteger>(_ value: JSONValue, _ range: ClosedRange<Value>) throws(FieldError) -> Value {
+    static func integer<Value: FixedWidthInteger>(_ value: JSONValue, _ range: ClosedRange<Value>) throws(FieldError)
+        -> Value
+    {
         let number: Value?
         switch value {
         case .integer(let integer): number = Value(exactly: integer)
@@ -156,7 +168,9 @@ extension Fields {
         count: ClosedRange<Int>,
         _ read: (JSONValue) throws(FieldError) -> Element
     ) throws(FieldError) -> [Element] {
-        guard case .array(let values) = value else { throw FieldError("expected an array of \(what), found \(value.kind)") }
+        guard case .array(let values) = value else {
+            throw FieldError("expected an array of \(what), found \(value.kind)")
+        }
         guard count.contains(values.count) else {
             throw FieldError("expected \(count.lowerBound) to \(count.upperBound) \(what), found \(values.count)")
         }

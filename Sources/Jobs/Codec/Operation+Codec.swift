@@ -11,7 +11,8 @@ extension Operation {
         switch type {
         case "run":
             self = .run(
-                try fields.requiredList("commands", of: "commands", count: 1...Self.maximumCommands) { value throws(FieldError) in
+                try fields.requiredList("commands", of: "commands", count: 1...Self.maximumCommands) {
+                    value throws(FieldError) in
                     try Command(value)
                 })
         case "probe":

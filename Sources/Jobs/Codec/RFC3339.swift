@@ -3,9 +3,11 @@ enum RFC3339 {
     /// Milliseconds since 1970; digits past the millisecond are cut off. `nil` when the text is no such time.
     static func parse(_ text: String) -> Int64? {
         var cursor = Cursor(rest: text.utf8[...])
-        guard let year = cursor.number(4), cursor.take("-"), let month = cursor.number(2), cursor.take("-"), let day = cursor.number(2),
+        guard let year = cursor.number(4), cursor.take("-"), let month = cursor.number(2), cursor.take("-"),
+            let day = cursor.number(2),
             cursor.take("T") || cursor.take("t"),
-            let hour = cursor.number(2), cursor.take(":"), let minute = cursor.number(2), cursor.take(":"), let second = cursor.number(2),
+            let hour = cursor.number(2), cursor.take(":"), let minute = cursor.number(2), cursor.take(":"),
+            let second = cursor.number(2),
             (1...12).contains(month), (1...Self.days(in: month, of: year)).contains(day), hour <= 23, minute <= 59,
             second <= 59 || (second == 60 && minute == 59)
         else { return nil }
@@ -18,7 +20,9 @@ enum RFC3339 {
         if !cursor.take("Z") && !cursor.take("z") {
             let sign: Int64
             if cursor.take("+") { sign = 1 } else if cursor.take("-") { sign = -1 } else { return nil }
-            guard let hours = cursor.number(2), cursor.take(":"), let minutes = cursor.number(2), hours <= 23, minutes <= 59 else { return nil }
+            guard let hours = cursor.number(2), cursor.take(":"), let minutes = cursor.number(2), hours <= 23,
+                minutes <= 59
+            else { return nil }
             offset = sign * (hours * 60 + minutes)
         }
         guard cursor.rest.isEmpty else { return nil }

@@ -38,10 +38,14 @@ struct TextRule: Sendable {
             try self.checkPrintable(text)
         case .command:
             try self.checkPrintable(text)
-            guard text.contains(where: { !$0.isWhitespace }) else { throw FieldError("expected a command, found only white space") }
+            guard text.contains(where: { !$0.isWhitespace }) else {
+                throw FieldError("expected a command, found only white space")
+            }
         case .topic:
             guard text.utf8.allSatisfy(Self.isTopicCharacter), text != ".", text != ".." else {
-                throw FieldError("expected a Kafka topic name (letters, digits, \".\", \"_\" and \"-\"), found \(Wording.quoted(text))")
+                throw FieldError(
+                    "expected a Kafka topic name (letters, digits, \".\", \"_\" and \"-\"), found \(Wording.quoted(text))"
+                )
             }
         case .hexadecimal(let count):
             guard text.utf8.count == count, text.utf8.allSatisfy(Self.isHexadecimal) else {
@@ -57,7 +61,8 @@ struct TextRule: Sendable {
             let code = String(scalar.value, radix: 16, uppercase: true)
             let name = "U+" + String(repeating: "0", count: max(0, 4 - code.count)) + code
             if case .command = self.syntax, scalar == "\n" || scalar == "\r" {
-                throw FieldError("a command is a single line, found a line break (\(name)); give each line as a command of its own")
+                throw FieldError(
+                    "a command is a single line, found a line break (\(name)); give each line as a command of its own")
             }
             throw FieldError("control characters are not allowed in \(self.what), found \(name)")
         }
@@ -79,7 +84,8 @@ struct TextRule: Sendable {
 
     private static func isTopicCharacter(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"),
             UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
             true
         default: false

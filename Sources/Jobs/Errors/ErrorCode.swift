@@ -60,11 +60,14 @@ extension ErrorCode {
     package static let connectTimeout = ErrorCode(
         "connect.timeout", "No TCP connection came about within the time limit.", retriable: true)
     package static let connectFailed = ErrorCode(
-        "connect.failed", "The TCP connection failed in another way: no route, reset, or no file descriptor left.", retriable: true)
+        "connect.failed", "The TCP connection failed in another way: no route, reset, or no file descriptor left.",
+        retriable: true)
     package static let sshHandshake = ErrorCode(
-        "ssh.handshake", "The peer is not an SSH 2 server, or broke off or fell silent during the key exchange.", retriable: true)
+        "ssh.handshake", "The peer is not an SSH 2 server, or broke off or fell silent during the key exchange.",
+        retriable: true)
     package static let sshAlgorithms = ErrorCode(
-        "ssh.algorithms", "The two sides have no algorithm of some class in common; the message names the class and the offers.")
+        "ssh.algorithms",
+        "The two sides have no algorithm of some class in common; the message names the class and the offers.")
     package static let sshChannel = ErrorCode(
         "ssh.channel", "The server refused a channel, a terminal, a shell or a command.", retriable: true)
     package static let hostKeyUnknown = ErrorCode(
@@ -83,7 +86,8 @@ extension ErrorCode {
     // MARK: The session
 
     package static let sessionLost = ErrorCode(
-        "session.lost", "The connection broke or the device fell silent; the outcome says whether a command was under way.",
+        "session.lost",
+        "The connection broke or the device fell silent; the outcome says whether a command was under way.",
         reached: true, retriable: true)
     package static let sessionClosed = ErrorCode(
         "session.closed", "This side closed the session.", reached: true, retriable: true)
@@ -99,7 +103,8 @@ extension ErrorCode {
     // MARK: The command
 
     package static let commandRejected = ErrorCode(
-        "command.rejected", "The device answered the command with an error; the message holds its words.", reached: true)
+        "command.rejected", "The device answered the command with an error; the message holds its words.", reached: true
+    )
     package static let commandExitStatus = ErrorCode(
         "command.exit_status", "The command ended with an exit status other than 0.", reached: true)
     package static let commandTimeout = ErrorCode(
@@ -110,21 +115,26 @@ extension ErrorCode {
     // MARK: The task
 
     package static let deadlineExceeded = ErrorCode(
-        "deadline.exceeded", "The job's deadline passed; the outcome says whether a command was under way.", reached: true, retriable: true)
+        "deadline.exceeded", "The job's deadline passed; the outcome says whether a command was under way.",
+        reached: true, retriable: true)
     package static let cancelled = ErrorCode(
         "cancelled", "The job was cancelled; the outcome says whether a command was under way.", reached: true)
     package static let workerCrashed = ErrorCode(
-        "worker.crashed", "The worker died after it had begun a change; nobody can know whether it took effect.", reached: true)
+        "worker.crashed", "The worker died after it had begun a change; nobody can know whether it took effect.",
+        reached: true)
     package static let workerStopping = ErrorCode(
-        "worker.stopping", "The worker is shutting down or gave the device to another one.", reached: true, retriable: true)
+        "worker.stopping", "The worker is shutting down or gave the device to another one.", reached: true,
+        retriable: true)
     package static let `internal` = ErrorCode(
         "internal", "A mistake in the worker itself; its log says more.", reached: true, retriable: true)
 
     /// Every code, by subject.
     package static let all: [ErrorCode] = [
-        jobUndecodable, jobInvalid, jobUnsupported, targetUnknown, targetRefused, policyDenied, inventoryInvalid, platformUnknown,
+        jobUndecodable, jobInvalid, jobUnsupported, targetUnknown, targetRefused, policyDenied, inventoryInvalid,
+        platformUnknown,
         credentialMissing,
-        connectUnresolved, connectRefused, connectTimeout, connectFailed, sshHandshake, sshAlgorithms, sshChannel, hostKeyUnknown,
+        connectUnresolved, connectRefused, connectTimeout, connectFailed, sshHandshake, sshAlgorithms, sshChannel,
+        hostKeyUnknown,
         hostKeyChanged, authFailed, authKey, authTimeout, authLocked,
         sessionLost, sessionClosed, promptTimeout, privilegeDenied, dialogueQuestion, dialogueState,
         commandRejected, commandExitStatus, commandTimeout, outputTooLarge,

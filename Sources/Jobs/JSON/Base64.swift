@@ -1,6 +1,7 @@
 /// Base64 with padding (RFC 4648 section 4), as JSON carries bytes that aren't text.
 enum Base64 {
-    private static let alphabet: [UInt8] = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    private static let alphabet: [UInt8] = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     /// The six bits that a character stands for; 0xFF for any other byte.
     private static let values: [UInt8] = {
         var values = [UInt8](repeating: 0xFF, count: 256)

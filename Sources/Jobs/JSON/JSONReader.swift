@@ -47,14 +47,18 @@ package struct JSONReader {
         if self.bytes.count >= 3, self.bytes[0] == 0xEF, self.bytes[1] == 0xBB, self.bytes[2] == 0xBF { self.index = 3 }
         let value = try self.value(depth: 0)
         self.skipWhitespace()
-        guard self.index == self.bytes.count else { throw self.failure("expected the end of the record after the value") }
+        guard self.index == self.bytes.count else {
+            throw self.failure("expected the end of the record after the value")
+        }
         return value
     }
 
     private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
         self.skipWhitespace()
         self.values &+= 1
-        guard self.values <= self.limits.values else { throw self.failure("the record holds more than \(self.limits.values) values") }
+        guard self.values <= self.limits.values else {
+            throw self.failure("the record holds more than \(self.limits.values) values")
+        }
         guard self.index < self.bytes.count else { throw self.failure("expected a value, found the end of the record") }
         switch self.bytes[self.index] {
         case UInt8(ascii: "\""): return .string(try self.string())
@@ -69,7 +73,9 @@ package struct JSONReader {
     }
 
     private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
-        guard depth <= self.limits.depth else { throw self.failure("nested more than \(self.limits.depth) levels deep") }
+        guard depth <= self.limits.depth else {
+            throw self.failure("nested more than \(self.limits.depth) levels deep")
+        }
         self.index &+= 1
         var members: [JSONObject.Member] = []
         if self.next(is: UInt8(ascii: "}")) { return .object(JSONObject()) }
@@ -100,7 +106,9 @@ package struct JSONReader {
     }
 
     private mutating func array(depth: Int) throws(JSONError) -> JSONValue {
-        guard depth <= self.limits.depth else { throw self.failure("nested more than \(self.limits.depth) levels deep") }
+        guard depth <= self.limits.depth else {
+            throw self.failure("nested more than \(self.limits.depth) levels deep")
+        }
         self.index &+= 1
         if self.next(is: UInt8(ascii: "]")) { return .array([]) }
         var elements: [JSONValue] = []
@@ -126,7 +134,8 @@ package struct JSONReader {
         let stop = JSONScan.special(in: self.bytes, from: start)
         if stop < self.bytes.count, self.bytes[stop] == UInt8(ascii: "\"") {
             self.index = stop &+ 1
-            guard let text = String(validating: UnsafeBufferPointer(rebasing: self.bytes[start..<stop]), as: UTF8.self) else {
+            guard let text = String(validating: UnsafeBufferPointer(rebasing: self.bytes[start..<stop]), as: UTF8.self)
+            else {
                 throw JSONError(offset: start, problem: "the string is not valid UTF-8")
             }
             return text
@@ -180,12 +189,15 @@ package struct JSONReader {
     }
 
     private mutating func unicodeEscape() throws(JSONError) {
-        guard let unit = self.hexadecimal(at: self.index + 2) else { throw self.failure("expected four hexadecimal digits after \"\\u\"") }
+        guard let unit = self.hexadecimal(at: self.index + 2) else {
+            throw self.failure("expected four hexadecimal digits after \"\\u\"")
+        }
         var code = UInt32(unit)
         var length = 6
         if UTF16.isLeadSurrogate(unit) {
             guard self.index + 7 < self.bytes.count, self.bytes[self.index + 6] == UInt8(ascii: "\\"),
-                self.bytes[self.index + 7] == UInt8(ascii: "u"), let trail = self.hexadecimal(at: self.index + 8), UTF16.isTrailSurrogate(trail)
+                self.bytes[self.index + 7] == UInt8(ascii: "u"), let trail = self.hexadecimal(at: self.index + 8),
+                UTF16.isTrailSurrogate(trail)
             else { throw self.failure("half of a surrogate pair") }
             code = 0x10000 + (UInt32(unit) - 0xD800) << 10 + (UInt32(trail) - 0xDC00)
             length = 12
@@ -233,7 +245,9 @@ package struct JSONReader {
             self.index += 1
             let firstFractionDigit = self.index
             self.digits(into: &mantissa, &exact)
-            guard self.index > firstFractionDigit else { throw self.failure("expected a digit after the decimal point") }
+            guard self.index > firstFractionDigit else {
+                throw self.failure("expected a digit after the decimal point")
+            }
             scale = firstFractionDigit - self.index
         }
         if self.index < self.bytes.count, self.bytes[self.index] | 0x20 == UInt8(ascii: "e") {
@@ -249,7 +263,11 @@ package struct JSONReader {
             var small = true
             self.digits(into: &exponent, &small)
             guard self.index > firstExponentDigit else { throw self.failure("expected a digit in the exponent") }
-            if small, exponent < 1000 { scale += negativeExponent ? -Int(exponent) : Int(exponent) } else { exact = false }
+            if small, exponent < 1000 {
+                scale += negativeExponent ? -Int(exponent) : Int(exponent)
+            } else {
+                exact = false
+            }
         }
 
         if isInteger, exact {
@@ -263,12 +281,15 @@ package struct JSONReader {
             return .number(negative ? -magnitude : magnitude)
         }
         let literal = String(decoding: self.bytes[start..<self.index], as: UTF8.self)
-        guard let value = Double(literal), value.isFinite else { throw JSONError(offset: start, problem: "the number is out of range") }
+        guard let value = Double(literal), value.isFinite else {
+            throw JSONError(offset: start, problem: "the number is out of range")
+        }
         return .number(value)
     }
 
     private static let powersOfTen: [Double] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+        1e20, 1e21, 1e22,
     ]
 
     /// Steps over decimal digits; `exact` becomes false when they don't fit.

@@ -14,7 +14,8 @@ enum JSONScan {
             let backslash = word ^ (ones &* 0x5C)
             // The classic tests for a zero byte and for a byte below n. A borrow can mark bytes above a true hit only, so the lowest mark is true.
             let marks =
-                (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- (ones &* 0x20)) & ~word)) & highBits
+                (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- (ones &* 0x20)) & ~word))
+                & highBits
             if marks != 0 { return index &+ marks.trailingZeroBitCount &>> 3 }
             index &+= 8
         }
@@ -32,7 +33,9 @@ enum JSONScan {
         let raw = UnsafeRawBufferPointer(bytes)
         let count = bytes.count
         while index < count {
-            while index &+ 8 <= count, raw.loadUnaligned(fromByteOffset: index, as: UInt64.self) & highBits == 0 { index &+= 8 }
+            while index &+ 8 <= count, raw.loadUnaligned(fromByteOffset: index, as: UInt64.self) & highBits == 0 {
+                index &+= 8
+            }
             guard index < count else { break }
             let lead = bytes[index]
             if lead < 0x80 {

@@ -25,7 +25,9 @@ package struct JSONWriter {
         self.close(UInt8(ascii: "}"))
     }
 
-    package mutating func array<Elements: Sequence>(_ elements: Elements, _ body: (inout JSONWriter, Elements.Element) -> Void) {
+    package mutating func array<Elements: Sequence>(
+        _ elements: Elements, _ body: (inout JSONWriter, Elements.Element) -> Void
+    ) {
         self.open(UInt8(ascii: "["))
         for element in elements { body(&self, element) }
         self.close(UInt8(ascii: "]"))

@@ -12,7 +12,8 @@ extension DeviceResult {
             attempts: try fields.requiredInteger("attempts", 0...Int.max),
             session: try fields.optional("session") { value throws(FieldError) in
                 let session = try Fields(value, "an object")
-                return SessionDescription(id: try session.requiredText("id", .derivedID), reused: try session.bool("reused"))
+                return SessionDescription(
+                    id: try session.requiredText("id", .derivedID), reused: try session.bool("reused"))
             },
             owner: try fields.optional("owner") { value throws(FieldError) in
                 let owner = try Fields(value, "an object")
@@ -23,7 +24,8 @@ extension DeviceResult {
             timing: try fields.required("timing") { value throws(FieldError) in
                 let timing = try Fields(value, "an object")
                 return Timing(
-                    queued: try timing.seconds("queued"), waited: try timing.seconds("waited"), executed: try timing.seconds("executed"))
+                    queued: try timing.seconds("queued"), waited: try timing.seconds("waited"),
+                    executed: try timing.seconds("executed"))
             },
             redelivered: try fields.bool("redelivered"),
             labels: try fields.labels()

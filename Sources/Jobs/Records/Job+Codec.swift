@@ -12,7 +12,8 @@ extension Job {
         try PlainTextSecrets.refuse(in: fields)
         self.init(
             id: try fields.text("id", .jobID),
-            targets: try fields.requiredList("targets", of: "targets", count: 1...Self.maximumTargets) { value throws(FieldError) in
+            targets: try fields.requiredList("targets", of: "targets", count: 1...Self.maximumTargets) {
+                value throws(FieldError) in
                 let target = try Fields.text(value, .target)
                 try PlainTextSecrets.refuse(inTarget: target)
                 return target
@@ -37,7 +38,8 @@ extension Job {
         try PlainTextSecrets.refuse(in: fields)
         guard fields.value("sealed") == nil else {
             throw FieldError(
-                "this worker doesn't open sealed credentials; name an entry of its credential store instead", kind: .unsupported)
+                "this worker doesn't open sealed credentials; name an entry of its credential store instead",
+                kind: .unsupported)
         }
         throw FieldError("expected the name of an entry of the worker's credential store, found an object")
     }
@@ -77,7 +79,8 @@ extension Deadline {
         } else {
             self = .after(
                 try DurationText.bounded(
-                    value, expected: "a duration such as \"30s\" or \"10m\", or a time such as \"2026-11-22T10:00:00Z\""))
+                    value, expected: "a duration such as \"30s\" or \"10m\", or a time such as \"2026-11-22T10:00:00Z\""
+                ))
         }
     }
 

@@ -10,7 +10,8 @@ extension Reply {
             case "result": return .result(try DeviceResult(fields))
             case let other:
                 throw FieldError(
-                    "expected \(Wording.alternatives(known)), found \(Wording.quoted(other))", kind: .unsupported, at: "type")
+                    "expected \(Wording.alternatives(known)), found \(Wording.quoted(other))", kind: .unsupported,
+                    at: "type")
             }
         }
     }
@@ -37,7 +38,9 @@ extension Accepted {
             job: try fields.requiredText("job", .derivedID),
             tasks: try fields.requiredInteger("tasks", 0...Int.max),
             devices: try fields.requiredInteger("devices", 0...Int.max),
-            unknown: try fields.list("unknown", of: "target names") { value throws(FieldError) in try Fields.anyText(value) } ?? [],
+            unknown: try fields.list("unknown", of: "target names") { value throws(FieldError) in
+                try Fields.anyText(value)
+            } ?? [],
             labels: try fields.labels()
         )
     }

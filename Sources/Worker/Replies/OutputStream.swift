@@ -37,7 +37,7 @@ final class OutputStream: Sendable {
         self.state.withLockedValue { state in
             state.pending.append(contentsOf: buffer.readableBytesView)
             while state.pending.count >= Self.pieceLimit {
-                guard self.send(&state, limit: Self.pieceLimit) else { break }
+                guard self.send(&state) else { break }
             }
             if !state.pending.isEmpty && state.flush == nil {
                 state.flush = self.eventLoop.scheduleTask(in: Self.patience) { self.flush() }
@@ -49,7 +49,7 @@ final class OutputStream: Sendable {
         self.state.withLockedValue { state in
             state.flush = nil
             while !state.pending.isEmpty {
-                guard self.send(&state, limit: Self.pieceLimit) else {
+                guard self.send(&state) else {
                     // No room in the producer's queue: the output waits here (bounded by the session's output limit).
                     state.flush = self.eventLoop.scheduleTask(in: Self.patience) { self.flush() }
                     return
@@ -71,13 +71,11 @@ final class OutputStream: Sendable {
         )
     }
 
-    private func send(_ state: inout State, limit: Int) -> Bool {
-        let size = UTF8Boundary.floor(in: state.pending, at: min(limit, state.pending.count))
-        let record = Self.record(
-            Array(state.pending[..<size]), of: self.task, command: self.command, attempt: self.attempt, sequence: state.next
-        )
+    private func send(_ state: inout State) -> Bool {
+        let piece = Self.piece(of: state.pending[...], isWhole: false)
+        let record = Self.record(piece, of: self.task, command: self.command, attempt: self.attempt, sequence: state.next)
         guard self.publisher.tryPublish(record) else { return false }
-        state.pending.removeFirst(size)
+        state.pending.removeFirst(piece.count)
         state.next += 1
         return true
     }
@@ -89,14 +87,20 @@ final class OutputStream: Sendable {
         var next = first
         var rest = bytes[...]
         while !rest.isEmpty {
-            let size = UTF8Boundary.floor(in: rest, at: min(Self.pieceLimit, rest.count))
-            await publisher.publish(
-                Self.record(Array(rest.prefix(size)), of: task, command: command, attempt: attempt, sequence: next)
-            )
-            rest = rest.dropFirst(size)
+            let piece = Self.piece(of: rest, isWhole: true)
+            await publisher.publish(Self.record(piece, of: task, command: command, attempt: attempt, sequence: next))
+            rest = rest.dropFirst(piece.count)
             next += 1
         }
         return next
+    }
+
+    /// The next record's bytes: not cut inside a character, unless there is nothing else or it is all there will be.
+    private static func piece(of bytes: ArraySlice<UInt8>, isWhole: Bool) -> [UInt8] {
+        let piece = Array(bytes.prefix(Self.pieceLimit))
+        if isWhole && piece.count == bytes.count { return piece }
+        let boundary = Output.textBoundary(in: piece)
+        return boundary == 0 ? piece : Array(piece[..<boundary])
     }
 
     private static func record(_ bytes: [UInt8], of task: DeviceTask, command: Int, attempt: Int, sequence: Int) -> ProducerRecord {
@@ -104,17 +108,5 @@ final class OutputStream: Sendable {
             job: task.job, task: task.id, device: task.device, sequence: sequence, command: command, attempt: attempt, bytes: bytes
         )
         return ReplyRoute(of: task).record(for: .output(output), job: task.job)
-    }
-}
-
-/// Where a piece of text may end without cutting a character in two.
-enum UTF8Boundary {
-    /// The largest cut at or below `count` that isn't inside a UTF-8 sequence; `count` itself when the bytes aren't UTF-8 there or it is the end.
-    static func floor(in bytes: some RandomAccessCollection<UInt8>, at count: Int) -> Int {
-        guard count < bytes.count else { return count }
-        var cut = count
-        // A continuation byte is 10xxxxxx (RFC 3629 §3), and a sequence has three of them at most.
-        while cut > 0, count - cut < 4, bytes[bytes.index(bytes.startIndex, offsetBy: cut)] & 0xC0 == 0x80 { cut -= 1 }
-        return cut > 0 && count - cut < 4 ? cut : count
     }
 }

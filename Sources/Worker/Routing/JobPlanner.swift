@@ -77,7 +77,7 @@ struct JobPlanner: Sendable {
             let effect = job.effect ?? effects[platform] ?? job.operation.defaultEffect { self.isReadOnly($0, platform) }
             effects[platform] = effect
             let task = DeviceTask(
-                id: Job.taskID(job: id, device: device),
+                id: DeviceTask.id(job: id, device: device),
                 job: id,
                 device: device,
                 address: address,
@@ -113,7 +113,7 @@ struct JobPlanner: Sendable {
                 .result(
                     DeviceResult(
                         job: id,
-                        task: Job.taskID(job: id, device: target),
+                        task: DeviceTask.id(job: id, device: target),
                         device: target,
                         outcome: .rejected,
                         error: ErrorDescription(code: code, message: message, retriable: false),

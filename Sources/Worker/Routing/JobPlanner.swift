@@ -53,7 +53,7 @@ struct JobPlanner: Sendable {
             return [self.deadLetter(record, code: "policy.denied", reason: "replies may not be written to \(route.topic)")]
         }
         guard let count = replyPartitions(route.topic) else {
-            return [self.deadLetter(record, code: "reply_topic.unknown", reason: "the reply topic \(route.topic) doesn't exist")]
+            return [self.deadLetter(record, code: "reply.topic_unknown", reason: "the reply topic \(route.topic) doesn't exist")]
         }
         route.dropPartition(outOf: count)
         return self.tasks(of: job, id: id, record: record, route: route, now: now)

@@ -122,7 +122,7 @@ extension SeededGenerator {
     }
 
     private mutating func elapsed() -> Duration {
-        .microseconds(Int64.random(in: 0...self.pick([10, 1_000_000, 1 << 52]), using: &self))
+        .microseconds(Int64.random(in: 0...self.pick([10, 1_000_000, 1 << 51]), using: &self))
     }
 
     private mutating func command() -> String { "show " + self.printable(1...40) }

@@ -71,6 +71,11 @@ package final class KafkaConsumer: Sendable {
     package func pause(_ partitions: [TopicPartition]) throws(KafkaError) { fatalError("stub") }
     package func resume(_ partitions: [TopicPartition]) throws(KafkaError) { fatalError("stub") }
 
+    /// Goes back (or forward) to these offsets. For delegate calls only; partitions must be assigned.
+    package func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaError) { fatalError("stub") }
+    /// Asks the broker for the end (next offset to be written) of each partition's log. Blocks.
+    package func logEnds(of partitions: [TopicPartition], timeout: Duration = .seconds(10)) throws(KafkaError) -> [TopicPartition: Int64] { fatalError("stub") }
+
     /// The partitions owned at this moment.
     package var assignment: Set<TopicPartition> { fatalError("stub") }
     /// The low and high watermark as last seen by fetches (no request).

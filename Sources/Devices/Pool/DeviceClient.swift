@@ -53,6 +53,7 @@ public final class DeviceClient: Sendable {
 
     /// The device's persistent session, opened if need be (one attempt). Callers that arrive while it opens share the attempt.
     public func session(for device: Device) async throws(DeviceError) -> DeviceSession { fatalError("stub") }
+    package func session(for device: Device, credential: String?) async throws(DeviceError) -> DeviceSession { fatalError("stub") }
     /// Whether the device has an open session now.
     package func hasSession(_ device: String) -> Bool { fatalError("stub") }
 

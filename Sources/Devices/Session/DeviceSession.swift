@@ -27,6 +27,7 @@ public actor DeviceSession {
         output: (@Sendable (ByteBuffer) -> Void)? = nil
     ) async throws(DeviceError) -> CommandResult { fatalError("stub") }
 
+    package func probe() async throws(DeviceError) { fatalError("stub") }
     /// Whether the session can take commands.
     public nonisolated var isOpen: Bool { fatalError("stub") }
     public func close() async { fatalError("stub") }

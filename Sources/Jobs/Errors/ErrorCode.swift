@@ -38,6 +38,12 @@ extension ErrorCode {
         "job.invalid", "A field of the job is missing, wrong or out of range; the message names it.")
     package static let jobUnsupported = ErrorCode(
         "job.unsupported", "The job asks for a version, an operation or a field that this worker doesn't support.")
+    package static let jobTooLarge = ErrorCode(
+        "job.too_large", "The job's tasks need more room than one job may take; it has to be split.")
+    package static let replyTopicUnknown = ErrorCode(
+        "reply.topic_unknown", "The topic for the replies doesn't exist.")
+    package static let replyUndeliverable = ErrorCode(
+        "reply.undeliverable", "A reply could not be written to its topic; it is kept among the dead letters.", reached: true)
     package static let targetUnknown = ErrorCode(
         "target.unknown", "The target names no device, group or tag of the inventory.")
     package static let targetRefused = ErrorCode(
@@ -130,7 +136,7 @@ extension ErrorCode {
 
     /// Every code, by subject.
     package static let all: [ErrorCode] = [
-        jobUndecodable, jobInvalid, jobUnsupported, targetUnknown, targetRefused, policyDenied, inventoryInvalid,
+        jobUndecodable, jobInvalid, jobUnsupported, jobTooLarge, replyTopicUnknown, replyUndeliverable, targetUnknown, targetRefused, policyDenied, inventoryInvalid,
         platformUnknown,
         credentialMissing,
         connectUnresolved, connectRefused, connectTimeout, connectFailed, sshHandshake, sshAlgorithms, sshChannel,

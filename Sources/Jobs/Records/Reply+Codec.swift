@@ -3,11 +3,12 @@ extension Reply {
     /// - Throws: `job.undecodable`, `job.invalid`, or `job.unsupported` (a `type` that this version doesn't know), with the job's id.
     package init(decoding bytes: [UInt8]) throws(JobsError) {
         self = try RecordDecoding.decode(bytes, jobField: "job") { fields throws(FieldError) in
-            let known = ["accepted", "output", "result"]
+            let known = ["accepted", "output", "result", "rejected"]
             switch try fields.required("type", { value throws(FieldError) in try Fields.anyText(value) }) {
             case "accepted": return .accepted(try Accepted(fields))
             case "output": return .output(try Output(fields))
             case "result": return .result(try DeviceResult(fields))
+            case "rejected": return .rejected(try Rejected(fields))
             case let other:
                 throw FieldError(
                     "expected \(Wording.alternatives(known)), found \(Wording.quoted(other))", kind: .unsupported,
@@ -26,6 +27,7 @@ extension Reply {
                 case .accepted(let accepted): accepted.write(to: &writer)
                 case .output(let output): output.write(to: &writer)
                 case .result(let result): result.write(to: &writer)
+                case .rejected(let rejected): rejected.write(to: &writer)
                 }
             }
         }
@@ -55,6 +57,22 @@ extension Accepted {
     }
 }
 
+extension Rejected {
+    init(_ fields: Fields) throws(FieldError) {
+        self.init(
+            job: try fields.requiredText("job", .derivedID),
+            error: try fields.required("error") { value throws(FieldError) in try ErrorDescription(value) },
+            labels: try fields.labels()
+        )
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.field("job", self.job)
+        self.error.write(to: &writer)
+        writer.labels(self.labels)
+    }
+}
+
 extension Output {
     init(_ fields: Fields) throws(FieldError) {
         guard let bytes = try fields.bytes("text", orBase64: "base64") else {
@@ -66,6 +84,7 @@ extension Output {
             device: try fields.requiredText("device", .target),
             sequence: try fields.requiredInteger("seq", 0...Int.max),
             command: try fields.requiredInteger("command", 0...Int.max),
+            attempt: try fields.integer("attempt", 1...Int.max) ?? 1,
             bytes: bytes
         )
     }
@@ -76,6 +95,7 @@ extension Output {
         writer.field("device", self.device)
         writer.field("seq", self.sequence)
         writer.field("command", self.command)
+        writer.field("attempt", self.attempt)
         writer.field("text", orBase64: "base64", self.bytes)
     }
 

@@ -84,7 +84,7 @@ struct RoundTripTests {
             try Reply(decoding: Array(#"{"type":"finished","job":"j"}"#.utf8))
         }
         #expect(error?.code == "job.unsupported")
-        #expect(error?.message == #"type: expected "accepted", "output" or "result", found "finished""#)
+        #expect(error?.message == #"type: expected "accepted", "output", "result" or "rejected", found "finished""#)
         #expect(error?.jobID == "j")
     }
 }

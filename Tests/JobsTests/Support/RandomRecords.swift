@@ -45,7 +45,7 @@ extension SeededGenerator {
     }
 
     mutating func reply() -> Reply {
-        switch Int.random(in: 0..<3, using: &self) {
+        switch Int.random(in: 0..<4, using: &self) {
         case 0:
             .accepted(
                 Accepted(
@@ -57,7 +57,9 @@ extension SeededGenerator {
                 Output(
                     job: self.printable(1...40), task: self.printable(1...60), device: self.printable(1...40),
                     sequence: .random(in: 0 ... .max, using: &self), command: .random(in: 0...1000, using: &self),
-                    bytes: self.output()))
+                    attempt: .random(in: 1...5, using: &self), bytes: self.output()))
+        case 2:
+            .rejected(Rejected(job: self.printable(1...40), error: self.error(), labels: self.labels()))
         default:
             .result(self.result())
         }

@@ -267,5 +267,7 @@ int main(int argc, char **argv) {
            run.commands ? run.finished : run.ready, run.failures, end.user - start.user, end.system - start.system,
            end.wall - start.wall, resident, resident_before);
     for (long index = 0; run.mode != MODE_CONNECT && index < run.ready; index++) session_destroy(run.open[index]);
+    free(run.open);
+    close(run.epoll);
     return run.failures ? 1 : 0;
 }

@@ -57,6 +57,8 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         var uses = 0
         /// Given to nobody any more; closed when the last holder gives it back.
         var isRetiring = false
+        /// The connection broke before the news came that it was open.
+        var hasEndedEarly = false
         var waiters: [(id: Waiter, identity: Identity)] = []
         var idleSince: NIODeadline = .distantPast
     }
@@ -168,6 +170,8 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         for waiter in served {
             actions.append(.resume(waiter.id, .success(Lease(key: key, attempt: attempt, session: session))))
         }
+        // Who waited is given the dead session rather than another attempt: attempts without end and pause would be a storm of logins.
+        if entry.hasEndedEarly { return self.ended(key, attempt, &actions) }
         guard entry.uses == 0 else { return }
         if entry.isRetiring { return self.startClosing(key, &actions) }
         self.idle.append(key)
@@ -183,7 +187,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
                 actions.append(.resume(waiter.id, .failure(.failed(failure))))
             }
         }
-        self.ended(key, attempt, &actions)
+        self.connectionIsGone(key, &actions)
     }
 
     /// The session is on its way down by itself (lost, or out of step after a time-out): it is given to nobody any more.
@@ -194,9 +198,18 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         self.closing += 1
     }
 
-    /// The connection is gone, for whatever reason.
+    /// The connection of a session is gone, for whatever reason.
     mutating func ended(_ key: String, _ attempt: Attempt, _ actions: inout [Action]) {
-        guard var entry = self.entries[key], entry.attempt == attempt else { return }
+        guard let entry = self.entries[key], entry.attempt == attempt else { return }
+        if case .opening = entry.state {
+            self.entries[key]?.hasEndedEarly = true
+        } else {
+            self.connectionIsGone(key, &actions)
+        }
+    }
+
+    private mutating func connectionIsGone(_ key: String, _ actions: inout [Action]) {
+        guard var entry = self.entries[key] else { return }
         switch entry.state {
         case .waitingForRoom: return
         case .open: self.idle.remove(key)
@@ -208,6 +221,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         entry.attempt = 0
         entry.uses = 0
         entry.isRetiring = false
+        entry.hasEndedEarly = false
         self.entries[key] = entry.waiters.isEmpty ? nil : entry
         if !entry.waiters.isEmpty { self.waitingForRoom.append(key) }
         self.makeRoom(&actions)

@@ -119,6 +119,7 @@ let package = Package(
             dependencies: [
                 "Lab",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),
@@ -152,6 +153,7 @@ let package = Package(
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Worker", "Lab", "TestSupport"],

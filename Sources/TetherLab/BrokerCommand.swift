@@ -1,0 +1,6 @@
+import ArgumentParser
+
+struct BrokerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "broker", abstract: "later")
+    func run() async throws {}
+}

@@ -67,34 +67,57 @@ struct TaskRunner: Sendable {
         begin: () async throws(KafkaError) -> Void
     ) async throws(Failure) {
         let task = run.assigned.task
-        let wasOpen = self.client.hasSession(device.name)
-        let session: DeviceSession
-        do {
-            session = try await self.client.session(for: device, credential: task.credential)
-        } catch {
+        do throws(DeviceError) {
+            if let name = task.credential {
+                // Another user's session: opened for this task alone, and never the one that other jobs use.
+                guard let credential = self.client.credential(named: name) else {
+                    throw DeviceError(code: "credential.missing", message: "this worker has no credential named \(name)")
+                }
+                return try await self.client.withTemporarySession(for: device, credential: credential) { session in
+                    await self.perform(on: session, wasOpen: false, run: &run, begin: begin)
+                }.get()
+            }
+            let wasOpen = self.client.hasSession(device.name)
+            return try await self.client.withSession(for: device) { session in
+                await self.perform(on: session, wasOpen: wasOpen, run: &run, begin: begin)
+            }.get()
+        } catch let error as DeviceError {
             throw .device(error)
         }
+    }
+
+    private func perform(
+        on session: DeviceSession,
+        wasOpen: Bool,
+        run: inout TaskRun,
+        begin: () async throws(KafkaError) -> Void
+    ) async -> Result<Void, Failure> {
         run.session = DeviceResult.SessionDescription(id: session.id, reused: wasOpen)
-        if task.effect == .change && !run.isBegun {
-            do {
-                try await begin()
-            } catch {
-                throw .notNoted
+        do throws(Failure) {
+            if run.assigned.task.effect == .change && !run.isBegun {
+                do {
+                    try await begin()
+                } catch {
+                    throw .notNoted
+                }
+                run.isBegun = true
             }
-            run.isBegun = true
-        }
-        run.beginCommands()
-        switch task.operation {
-        case .probe:
-            do {
-                try await session.probe()
-            } catch {
-                throw .device(error)
+            run.beginCommands()
+            switch run.assigned.task.operation {
+            case .probe:
+                do {
+                    try await session.probe()
+                } catch {
+                    throw .device(error)
+                }
+            case .run(let commands):
+                for (index, command) in commands.enumerated() {
+                    try await self.run(command, index: index, on: session, run: &run)
+                }
             }
-        case .run(let commands):
-            for (index, command) in commands.enumerated() {
-                try await self.run(command, index: index, on: session, run: &run)
-            }
+            return .success(())
+        } catch {
+            return .failure(error)
         }
     }
 

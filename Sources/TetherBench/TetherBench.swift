@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import UnixSignals
 
 /// `TetherBench`: what Tether's engine costs, beside what a minimal C program on the same library costs for the same work.
 @main
@@ -14,6 +16,20 @@ struct TetherBench: AsyncParsableCommand {
         ],
         defaultSubcommand: AllBenchmarks.self
     )
+
+    /// Runs the command; a signal ends the programs that it has started, and then this one.
+    static func main() async {
+        await withTaskGroup { tasks in
+            tasks.addTask {
+                for await signal in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
+                    ChildProcesses.shared.terminate()
+                    exit(128 + signal.rawValue)
+                }
+            }
+            await Self.main(nil)
+            tasks.cancelAll()
+        }
+    }
 }
 
 /// What every benchmark takes.

@@ -43,7 +43,7 @@ final class ChildProcess: Sendable {
 
     /// Waits for a line that begins with `prefix`.
     func line(withPrefix prefix: String, within limit: Duration) async throws -> String {
-        let found = try await self.within(limit) {
+        let found = try await self.within(limit) { () -> String? in
             for await line in self.lines where line.hasPrefix(prefix) { return line }
             return nil
         }
@@ -106,32 +106,5 @@ final class ChildProcess: Sendable {
             throw BenchmarkError("\(url.path) is missing: build all products, as deploy/bench does")
         }
         return url
-    }
-}
-
-/// The programs that run now, so that none outlives an interrupted benchmark.
-final class ChildProcesses: Sendable {
-    static let shared = ChildProcesses()
-
-    private let running = NIOLockedValueBox<[Int32]>([])
-    private let signals: [any DispatchSourceSignal]
-
-    private init() {
-        let running = self.running
-        self.signals = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                for process in running.withLockedValue({ $0 }) { kill(process, SIGTERM) }
-                exit(128 + number)
-            }
-            source.resume()
-            return source
-        }
-    }
-
-    func add(_ process: Process) { self.running.withLockedValue { $0.append(process.processIdentifier) } }
-    func remove(_ process: Process) {
-        self.running.withLockedValue { $0.removeAll { $0 == process.processIdentifier } }
     }
 }

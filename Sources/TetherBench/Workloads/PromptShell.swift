@@ -43,7 +43,7 @@ final class PromptShell: Sendable {
 
     /// Does `begin` on the event loop, then waits for the last prompt.
     private func wait(_ begin: @escaping @Sendable (inout State) -> Void) async throws {
-        try await withCheckedThrowingContinuation { continuation in
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             self.onLoop {
                 begin(&self.state.value)
                 if let failure = self.state.value.failure {

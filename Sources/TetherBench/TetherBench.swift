@@ -23,7 +23,7 @@ struct TetherBench: AsyncParsableCommand {
             tasks.addTask {
                 for await signal in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
                     ChildProcesses.shared.terminate()
-                    exit(128 + signal.rawValue)
+                    Foundation.exit(128 + signal.rawValue)
                 }
             }
             await Self.main(nil)

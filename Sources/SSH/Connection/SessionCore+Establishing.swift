@@ -133,7 +133,7 @@ extension SessionCore {
         case .ready:
             self.authenticated()
             return false
-        case .failed(let failure) where failure.endsSession:
+        case .failed(let failure) where failure.endsSession || failure.isBrokenConnection:
             self.shutDown(reason: self.sessionFailed(failure))
             return false
         case .failed(let failure):
@@ -171,7 +171,7 @@ extension SessionCore {
     private func keyRejected(_ failure: LibSSH2Failure, key: KeyText, passphrase: Secret?) {
         if failure.isRejection {
             self.authenticationStep = self.plan.rejected("publickey", isRSAKey: key.isRSA)
-        } else if failure.endsSession, failure.code != LIBSSH2_ERROR_SOCKET_NONE {
+        } else if failure.isBrokenConnection {
             self.shutDown(reason: self.sessionFailed(failure))
         } else {
             let hint =

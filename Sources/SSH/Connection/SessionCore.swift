@@ -52,6 +52,8 @@ final class SessionCore: ChannelInboundHandler {
     var opening: ChannelOpening?
     var closing: [LibSSH2Channel] = []
     var parked: ParkedChannel?
+    /// Whether a channel has been closed since the last one was opened.
+    var closedSinceOpening = false
     var keepaliveTimer: Scheduled<Void>?
 
     // Pumping.

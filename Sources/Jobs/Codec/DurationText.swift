@@ -56,7 +56,7 @@ enum DurationText {
     }
 
     /// Up to here (about 136 years) a double holds microseconds exactly, and so survives the way out and back.
-    private static let largestExact: Int64 = 1 << 32
+    static let largestExact: Int64 = 1 << 32
 }
 
 extension JSONWriter {

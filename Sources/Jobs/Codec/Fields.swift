@@ -71,7 +71,7 @@ struct Fields {
     func seconds(_ name: String) throws(FieldError) -> Duration {
         try self.optional(name) { value throws(FieldError) in
             guard let duration = DurationText.seconds(value) else {
-                throw FieldError("expected a number of seconds within reason, found \(value.kind)")
+                throw FieldError("expected a number of seconds from 0 to \(DurationText.largestExact)")
             }
             return duration
         } ?? .zero

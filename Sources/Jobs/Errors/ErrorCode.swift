@@ -55,7 +55,7 @@ extension ErrorCode {
     package static let platformUnknown = ErrorCode(
         "platform.unknown", "No definition has the platform's name.")
     package static let credentialMissing = ErrorCode(
-        "credential.missing", "No credential of that name, or no user or password for the device, could be found.")
+        "credential.missing", "The worker's credential store has no entry of that name.")
 
     // MARK: The connection
 
@@ -82,6 +82,8 @@ extension ErrorCode {
         "hostkey.changed", "The device shows another host key than the known one.")
     package static let authFailed = ErrorCode(
         "auth.failed", "The device took none of the offered credentials; it is not tried again.")
+    package static let authMissing = ErrorCode(
+        "auth.missing", "No user name, or neither password nor key, is known for the device.")
     package static let authKey = ErrorCode(
         "auth.key", "A private key can't be read: no such file, unknown format or wrong passphrase.")
     package static let authTimeout = ErrorCode(
@@ -97,6 +99,10 @@ extension ErrorCode {
         reached: true, retriable: true)
     package static let sessionClosed = ErrorCode(
         "session.closed", "This side closed the session.", reached: true, retriable: true)
+    package static let sessionLimit = ErrorCode(
+        "session.limit", "All sessions that the worker may have open are in use.", retriable: true)
+    package static let clientClosed = ErrorCode(
+        "client.closed", "The client that owns the sessions was closed before.", retriable: true)
     package static let promptTimeout = ErrorCode(
         "prompt.timeout", "The device showed no prompt within the time limit.", reached: true, retriable: true)
     package static let privilegeDenied = ErrorCode(
@@ -108,6 +114,8 @@ extension ErrorCode {
 
     // MARK: The command
 
+    package static let commandInvalid = ErrorCode(
+        "command.invalid", "The command is empty, has several lines, or holds control characters.")
     package static let commandRejected = ErrorCode(
         "command.rejected", "The device answered the command with an error; the message holds its words.", reached: true
     )
@@ -141,9 +149,10 @@ extension ErrorCode {
         credentialMissing,
         connectUnresolved, connectRefused, connectTimeout, connectFailed, sshHandshake, sshAlgorithms, sshChannel,
         hostKeyUnknown,
-        hostKeyChanged, authFailed, authKey, authTimeout, authLocked,
-        sessionLost, sessionClosed, promptTimeout, privilegeDenied, dialogueQuestion, dialogueState,
-        commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
+        hostKeyChanged, authFailed, authMissing, authKey, authTimeout, authLocked,
+        sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
+        dialogueState,
+        commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,
     ]
 }

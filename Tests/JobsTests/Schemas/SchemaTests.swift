@@ -40,6 +40,52 @@ struct SchemaTests {
         }
     }
 
+    @Test("schema and decoder refuse the same replies and tasks")
+    func refusedRecords() async throws {
+        // Each is a golden example with one member replaced, or taken away.
+        let changes: [(example: String, member: String, value: JSONValue?)] = [
+            ("task", "device", nil), ("task", "device", .string("")), ("task", "effect", .string("reed")),
+            ("task", "deadline", .string("10m")), ("task", "submitted", .number(1.5)), ("task", "reply_to", nil),
+            ("task", "reply_partition", .integer(-1)), ("task", "reply_partition", .integer(1 << 31)),
+            ("task", "operation", Self.object("type", .string("upload"))), ("task", "version", .integer(2)),
+            (
+                "task", "echo",
+                .array([.object(JSONObject([.init("name", .string("a")), .init("value", .string("A"))]))])
+            ),
+            ("accepted", "tasks", .integer(-1)), ("accepted", "devices", nil), ("accepted", "unknown", .string("x")),
+            ("accepted", "type", nil), ("accepted", "labels", Self.object("a", .integer(1))),
+            ("output", "seq", .integer(-1)), ("output", "command", nil), ("output", "text", nil),
+            ("output", "text", .integer(1)), ("output-base64", "base64", .string("A")),
+            ("output", "task", .string("a\nb")), ("result", "outcome", .string("success")), ("result", "outcome", nil),
+            ("result", "attempts", .integer(-1)), ("result", "timing", nil),
+            ("result", "timing", Self.object("queued", .integer(-1))),
+            ("result", "commands", .array([Self.object("command", .string("x"))])), ("result", "session", .string("x")),
+            ("result", "owner", .object(JSONObject())), ("result", "error", Self.object("code", .string("internal"))),
+            ("result", "redelivered", .integer(1)),
+        ]
+        let examples = Dictionary(uniqueKeysWithValues: try Repository.exampleRecords().map { ($0.name, $0.bytes) })
+        var instances: [SchemaValidator.Instance] = []
+        for change in changes {
+            let example = try #require(examples["\(change.example).json"])
+            guard case .object(var object) = try JSONReader.read(example) else { continue }
+            object[change.member] = change.value
+            let bytes = JSONValue.object(object).encoded
+            let type = String(change.example.prefix(while: \.isLetter))
+            instances.append(.init(type, bytes))
+            #expect(throws: JobsError.self, "the decoder takes \(String(decoding: bytes, as: UTF8.self))") {
+                if type == "task" { _ = try DeviceTask(decoding: bytes) } else { _ = try Reply(decoding: bytes) }
+            }
+        }
+        #expect(instances.count == changes.count)
+        for (instance, problems) in zip(instances, try await SchemaValidator.problems(in: instances)) {
+            #expect(!problems.isEmpty, "the schema takes \(instance.record)")
+        }
+    }
+
+    private static func object(_ name: String, _ value: JSONValue) -> JSONValue {
+        .object(JSONObject([.init(name, value)]))
+    }
+
     @Test("schema and decoder take the same unusual jobs")
     func taken() async throws {
         let instances = BadJobs.takenByBoth.map { SchemaValidator.Instance("job", Array($0.utf8)) }

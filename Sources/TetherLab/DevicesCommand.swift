@@ -52,6 +52,7 @@ struct DevicesCommand: AsyncParsableCommand {
     var log: String?
 
     func run() async throws {
+        let termination = await Termination()
         let farm = try DeviceFarm(
             DeviceFarm.Options(
                 personalities: mix ? Personality.allCases : [personality],
@@ -73,7 +74,6 @@ struct DevicesCommand: AsyncParsableCommand {
             let yaml = FarmInventory.yaml(farm, user: user, password: noPassword ? nil : password)
             try Data(yaml.utf8).write(to: URL(fileURLWithPath: inventory), options: .atomic)
         }
-        let termination = Termination()
         var server: ControlServer?
         if let control {
             server = try await ControlServer.start(host: control.host, port: control.port) { words in

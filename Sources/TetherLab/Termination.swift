@@ -1,12 +1,14 @@
-import Lab
 import UnixSignals
 
 /// Waits for SIGTERM, SIGINT, or a `quit` on the control port.
 struct Termination: Sendable {
+    private let signals: UnixSignalsSequence
     private let quits: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
 
-    init() {
+    /// From here on the signals no longer end the process at once, so that a child process is never left behind.
+    init() async {
+        signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         // One wish to end is enough: further ones are dropped.
         (quits, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
@@ -16,8 +18,8 @@ struct Termination: Sendable {
 
     func wait() async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { return }
+            group.addTask { [signals] in
+                for await _ in signals { return }
             }
             group.addTask { [quits] in
                 for await _ in quits { return }

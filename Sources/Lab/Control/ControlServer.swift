@@ -3,8 +3,8 @@ import NIOPosix
 
 /// A line protocol over TCP to steer a running lab: one command a line, one or more lines of answer, then an empty line.
 package final class ControlServer: Sendable {
-    /// Answers one command. Runs on an event loop: it must not block for long.
-    package typealias Handler = @Sendable (_ words: [String]) -> String
+    /// Answers one command. Commands of one connection are answered one after the other.
+    package typealias Handler = @Sendable (_ words: [String]) async -> String
 
     private let channel: any Channel
     /// Where it listens.
@@ -72,11 +72,12 @@ package final class ControlServer: Sendable {
 /// Collects lines and writes answers. Lives on its channel's event loop.
 private final class LineHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
 
     private static let lineLimit = 65_536
     private let handler: ControlServer.Handler
     private var buffer = ByteBuffer()
+    /// The answer before this one, to keep answers in order.
+    private var previous: EventLoopFuture<Void>?
 
     init(handler: @escaping ControlServer.Handler) { self.handler = handler }
 
@@ -88,9 +89,15 @@ private final class LineHandler: ChannelInboundHandler {
             buffer.moveReaderIndex(forwardBy: 1)
             let words = line.split(whereSeparator: { $0 == " " || $0 == "\r" || $0 == "\t" }).map(String.init)
             guard !words.isEmpty else { continue }
-            var answer = handler(words)
-            if !answer.hasSuffix("\n") { answer += "\n" }
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer + "\n")), promise: nil)
+            let (handler, channel) = (handler, context.channel)
+            let after = previous ?? context.eventLoop.makeSucceededVoidFuture()
+            let done = context.eventLoop.makeFutureWithTask {
+                try? await after.get()
+                var answer = await handler(words)
+                if !answer.hasSuffix("\n") { answer += "\n" }
+                try? await channel.writeAndFlush(ByteBuffer(string: answer + "\n"))
+            }
+            previous = done
         }
         if buffer.readableBytes > Self.lineLimit { context.close(promise: nil) }
         buffer.discardReadBytes()

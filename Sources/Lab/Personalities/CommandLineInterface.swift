@@ -51,8 +51,8 @@ struct Reply: Sendable, Equatable {
 
     /// Lines, each ended by `\n`.
     var text = ""
-    /// Goes to standard error on an exec channel.
-    var isError = false
+    /// Text for standard error, which only an exec channel has apart; a terminal shows it after ``text``.
+    var errorText = ""
     /// Whether the pager may hold it.
     var isPaged = true
     /// Exit status on an exec channel.

@@ -208,18 +208,18 @@ package struct Console: Sendable {
     }
 
     private mutating func queue(_ reply: Reply) {
-        if reply.isError, !isInteractive {
-            steps.append(.sendError(Array(reply.text.utf8)))
-        } else if reply.isPaged, cli.pageLength > 1 {
-            var lines = reply.text.split(separator: "\n", omittingEmptySubsequences: false)
+        let text = isInteractive ? reply.text + reply.errorText : reply.text
+        if !isInteractive { steps.append(.sendError(Array(reply.errorText.utf8))) }
+        if reply.isPaged, cli.pageLength > 1 {
+            var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
             if lines.last?.isEmpty == true { lines.removeLast() }
             if lines.count >= cli.pageLength {
                 steps.append(.paged(lines))
             } else {
-                steps.append(.send(encoded(reply.text)))
+                steps.append(.send(encoded(text)))
             }
-        } else if !reply.text.isEmpty {
-            steps.append(.send(encoded(reply.text)))
+        } else {
+            steps.append(.send(encoded(text)))
         }
         steps.append(.reply(reply.next, status: reply.status))
     }

@@ -24,7 +24,7 @@ struct LinuxShell: CommandLineInterface {
         for part in line.split(separator: ";") {
             let next = run(String(part).trimmingBlanks, device: &device)
             reply.text += next.text
-            reply.isError = next.isError
+            reply.errorText += next.errorText
             reply.status = next.status
             reply.next = next.next
             status = next.status
@@ -76,8 +76,8 @@ struct LinuxShell: CommandLineInterface {
     }
 
     private func failed(_ text: String, _ status: Int32) -> Reply {
-        var reply = Reply(text)
-        reply.isError = true
+        var reply = Reply()
+        reply.errorText = text
         reply.status = status
         return reply
     }

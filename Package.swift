@@ -144,7 +144,7 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["Lab"],
+            dependencies: ["CRDKafka", "Lab"],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),

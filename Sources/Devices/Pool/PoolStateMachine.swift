@@ -158,7 +158,9 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         _ actions: inout [Action]
     ) {
         guard var entry = self.entries[key], entry.attempt == attempt else { return actions.append(.close(session)) }
-        guard case .opening = entry.state else { return actions.append(.close(session)) }
+        guard case .opening = entry.state else {
+            return entry.hasEndedEarly ? self.connectionIsGone(key, &actions) : actions.append(.close(session))
+        }
         let identity = entry.identity
         let served = entry.waiters.filter { $0.identity == identity }
         entry.waiters.removeAll { $0.identity == identity }

@@ -99,7 +99,7 @@ private final class BrokerProcess: @unchecked Sendable {
 
     init(binary: String, folder: URL, port: Int) throws {
         self.log = folder.appendingPathComponent("broker.log")
-        FileManager.default.createFile(atPath: self.log.path, contents: nil)
+        _ = FileManager.default.createFile(atPath: self.log.path, contents: nil)
         let output = try FileHandle(forWritingTo: self.log)
         // A child that another test starts must not hold the pipe open.
         _ = fcntl(self.leash.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)

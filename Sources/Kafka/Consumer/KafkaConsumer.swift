@@ -111,6 +111,21 @@ package final class KafkaConsumer: Sendable {
         try self.client.setPaused(false, partitions)
     }
 
+    /// Goes back (or forward) to these offsets: what was fetched and not yet handed over is dropped. For delegate calls; blocks shortly.
+    /// - Throws: `kafka.unknown_partition`, `kafka.state` for a partition that isn't assigned, `kafka.timed_out`.
+    package func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaError) {
+        try self.client.seek(offsets)
+    }
+
+    /// Asks the partitions' leaders for the end of each log: the next offset to be written. Blocks.
+    /// - Throws: `kafka.timed_out`, `kafka.unknown_topic_or_part`, …
+    package func logEnds(
+        of partitions: [TopicPartition],
+        timeout: Duration = .seconds(10)
+    ) throws(KafkaError) -> [TopicPartition: Int64] {
+        try self.client.logEnds(of: partitions, timeout: timeout)
+    }
+
     /// The partitions owned at this moment.
     package var assignment: Set<TopicPartition> {
         self.client.assignment.withLockedValue { $0.partitions }

@@ -134,6 +134,36 @@ final class ConsumerClient: Sendable {
         }
     }
 
+    func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaError) {
+        guard !offsets.isEmpty else { return }
+        try self.handle.use { client throws(KafkaError) in
+            let list = PartitionList(offsets.map { CommittedOffset($0.key, offset: $0.value) })
+            let error = rd_kafka_seek_partitions(client, list.pointer, 10_000)
+            if let error {
+                defer { rd_kafka_error_destroy(error) }
+                throw .of(rd_kafka_error_code(error), client, "Going back in the log")
+            }
+            if let (partition, code) = list.failures.first { throw KafkaError(code, "Going back in \(partition)") }
+        }
+    }
+
+    func logEnds(of partitions: [TopicPartition], timeout: Duration) throws(KafkaError) -> [TopicPartition: Int64] {
+        let deadline = Deadline(after: timeout)
+        return try self.handle.use { client throws(KafkaError) in
+            var ends: [TopicPartition: Int64] = [:]
+            for partition in partitions {
+                var low: Int64 = 0
+                var high: Int64 = 0
+                let code = rd_kafka_query_watermark_offsets(
+                    client, partition.topic, partition.partition, &low, &high, deadline.remaining.timeoutMilliseconds
+                )
+                if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw .of(code, client, "Asking for the end of \(partition)") }
+                ends[partition] = high
+            }
+            return ends
+        }
+    }
+
     func watermarks(of partition: TopicPartition) -> (low: Int64, high: Int64)? {
         var low: Int64 = 0
         var high: Int64 = 0

@@ -67,23 +67,28 @@ struct TaskRunner: Sendable {
         begin: () async throws(KafkaError) -> Void
     ) async throws(Failure) {
         let task = run.assigned.task
-        do throws(DeviceError) {
+        let outcome: Result<Void, Failure>
+        do {
             if let name = task.credential {
                 // Another user's session: opened for this task alone, and never the one that other jobs use.
                 guard let credential = self.client.credential(named: name) else {
                     throw DeviceError(code: "credential.missing", message: "this worker has no credential named \(name)")
                 }
-                return try await self.client.withTemporarySession(for: device, credential: credential) { session in
+                outcome = try await self.client.withTemporarySession(for: device, credential: credential) { session in
                     await self.perform(on: session, wasOpen: false, run: &run, begin: begin)
-                }.get()
+                }
+            } else {
+                let wasOpen = self.client.hasSession(device.name)
+                outcome = try await self.client.withSession(for: device) { session in
+                    await self.perform(on: session, wasOpen: wasOpen, run: &run, begin: begin)
+                }
             }
-            let wasOpen = self.client.hasSession(device.name)
-            return try await self.client.withSession(for: device) { session in
-                await self.perform(on: session, wasOpen: wasOpen, run: &run, begin: begin)
-            }.get()
         } catch let error as DeviceError {
             throw .device(error)
+        } catch {
+            throw .device(DeviceError(code: "internal", message: "\(device.name): an unforeseen error: \(error)"))
         }
+        try outcome.get()
     }
 
     private func perform(

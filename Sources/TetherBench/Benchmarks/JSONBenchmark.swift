@@ -4,7 +4,8 @@ import Jobs
 
 /// `TetherBench json`: the codec beside Foundation's `JSONSerialization`, which makes no typed record of what it reads.
 struct JSONBenchmark: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "json", abstract: "Reading and writing records of 1 KB.")
+    static let configuration = CommandConfiguration(
+        commandName: "json", abstract: "Reading and writing records of 1 KB.")
 
     @OptionGroup var options: BenchmarkOptions
 
@@ -36,12 +37,16 @@ struct JSONBenchmark: AsyncParsableCommand {
                 )
                 let object = try? JSONSerialization.jsonObject(with: Data(bytes))
                 turns["reference_encode", default: []].append(
-                    Self.microseconds(times) { object.flatMap { try? JSONSerialization.data(withJSONObject: $0) } != nil }
+                    Self.microseconds(times) {
+                        object.flatMap { try? JSONSerialization.data(withJSONObject: $0) } != nil
+                    }
                 )
             }
             var row = ["\(record.name), \(bytes.count) bytes"]
             for action in ["decode", "encode"] {
-                let (ours, reference) = (turns[action, default: []].median, turns["reference_\(action)", default: []].median)
+                let (ours, reference) = (
+                    turns[action, default: []].median, turns["reference_\(action)", default: []].median
+                )
                 report.add("json_\(record.name)_\(action)_cpu_us", ours)
                 report.add("json_\(record.name)_\(action)_reference_cpu_us", reference)
                 report.add("json_\(record.name)_\(action)_cpu_ratio", ours / reference)

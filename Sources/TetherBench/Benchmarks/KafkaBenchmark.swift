@@ -101,7 +101,8 @@ struct KafkaBenchmark: AsyncParsableCommand {
             var ended = 0
             while ended < jobs {
                 while submitted < jobs, submitted - ended < Self.window {
-                    try await stage.submit(id: "many-\(submitted)", targets: [stage.devices[submitted % stage.devices.count]])
+                    try await stage.submit(
+                        id: "many-\(submitted)", targets: [stage.devices[submitted % stage.devices.count]])
                     submitted += 1
                 }
                 ended += try await stage.someResults(within: patience)

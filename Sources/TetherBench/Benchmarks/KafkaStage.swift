@@ -40,7 +40,8 @@ final class KafkaStage: Sendable {
         )
         do {
             let ready = try await broker.line(withPrefix: "ready ", within: .seconds(60))
-            guard let servers = ready.split(separator: " ").first(where: { $0.hasPrefix("kafka=") })?.dropFirst(6) else {
+            guard let servers = ready.split(separator: " ").first(where: { $0.hasPrefix("kafka=") })?.dropFirst(6)
+            else {
                 throw BenchmarkError("tether-lab said something else than where its broker is: \(ready)")
             }
             let inventory = folder.appendingPathComponent("inventory.yaml").path
@@ -113,7 +114,8 @@ final class KafkaStage: Sendable {
     /// Writes a job of one command.
     func submit(id: String, targets: [String]) async throws {
         let job = Job(
-            id: id, targets: targets, operation: .run([Command("show clock")]), replyTo: Self.replyTopic, deadline: .after(.seconds(120))
+            id: id, targets: targets, operation: .run([Command("show clock")]), replyTo: Self.replyTopic,
+            deadline: .after(.seconds(120))
         )
         var value: [UInt8] = []
         job.encode(into: &value)
@@ -135,7 +137,8 @@ final class KafkaStage: Sendable {
                 switch try Reply(decoding: record.value ?? []) {
                 case .result(let result):
                     guard result.outcome == .succeeded else {
-                        throw BenchmarkError("\(result.task): \(result.outcome.rawValue), \(result.error?.message ?? "")")
+                        throw BenchmarkError(
+                            "\(result.task): \(result.outcome.rawValue), \(result.error?.message ?? "")")
                     }
                     count += 1
                 case .rejected: throw BenchmarkError("the worker rejected a job")
@@ -149,7 +152,8 @@ final class KafkaStage: Sendable {
 
     /// A record there and back, with nobody between.
     func hop(within limit: Duration) async throws {
-        try self.producer.send(ProducerRecord(topic: Self.hopTopic, key: nil, value: Array(repeating: 0x20, count: 256)))
+        try self.producer.send(
+            ProducerRecord(topic: Self.hopTopic, key: nil, value: Array(repeating: 0x20, count: 256)))
         let end = ContinuousClock.now + limit
         while ContinuousClock.now < end {
             if try await !self.hops.next(timeout: .seconds(1)).isEmpty { return }

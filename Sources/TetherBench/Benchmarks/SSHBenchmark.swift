@@ -114,13 +114,16 @@ struct SSHBenchmark: AsyncParsableCommand {
         let programs = [.reference] + work.engines.map { Program.ours($0) }
         var measured: [Program: [Measurement]] = [:]
         for _ in 0..<turns {
-            for program in programs { measured[program, default: []].append(try await Self.run(work, program, devices)) }
+            for program in programs {
+                measured[program, default: []].append(try await Self.run(work, program, devices))
+            }
         }
         let isMemory = work.mode == .idle
         let unit = isMemory ? "kb" : work.mode == .connect ? "cpu_ms" : "cpu_us"
         func value(_ program: Program) -> Double {
             let values = measured[program, default: []].map { measurement in
-                isMemory ? measurement.bytesPerSession / 1024
+                isMemory
+                    ? measurement.bytesPerSession / 1024
                     : work.mode == .connect ? measurement.cpuMicroseconds / 1000 : measurement.cpuMicroseconds
             }
             return values.median
@@ -153,7 +156,9 @@ struct SSHBenchmark: AsyncParsableCommand {
         let process: ChildProcess
         switch program {
         case .reference:
-            var arguments = [work.mode.rawValue, devices.host, "\(devices.count)", "\(devices.port)", devices.user, devices.password]
+            var arguments = [
+                work.mode.rawValue, devices.host, "\(devices.count)", "\(devices.port)", devices.user, devices.password,
+            ]
             switch work.mode {
             case .connect: arguments += ["\(work.count)", "\(work.sessions)"]
             case .warm, .exec: arguments += ["\(work.sessions)", "\(work.count)", work.command]
@@ -164,7 +169,8 @@ struct SSHBenchmark: AsyncParsableCommand {
             process = try ChildProcess(
                 try ChildProcess.sibling("TetherBench"),
                 [
-                    "client", work.mode.rawValue, "--engine", engine.rawValue, "--host", devices.host, "--hosts", "\(devices.count)",
+                    "client", work.mode.rawValue, "--engine", engine.rawValue, "--host", devices.host, "--hosts",
+                    "\(devices.count)",
                     "--port", "\(devices.port)", "--user", devices.user, "--password", devices.password,
                     "--sessions", "\(work.sessions)", "--count", "\(work.count)", "--command", work.command,
                 ]

@@ -23,7 +23,8 @@ struct SampleRecord {
 
     private static let commands: [Command] = [
         Command("show version"), Command("show interfaces", timeout: .seconds(120)), Command("show ip interface brief"),
-        Command("show running-config | section router bgp"), Command("show logging last 50"), Command("show processes cpu sorted"),
+        Command("show running-config | section router bgp"), Command("show logging last 50"),
+        Command("show processes cpu sorted"),
     ]
 
     private static let job = Job(

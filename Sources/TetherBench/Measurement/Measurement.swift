@@ -32,7 +32,9 @@ struct Measurement: Codable, Sendable {
 
     /// Reads the last line of a process's output.
     init(lastLineOf output: String) throws {
-        guard let line = output.split(separator: "\n").last else { throw BenchmarkError("a measured process printed nothing") }
+        guard let line = output.split(separator: "\n").last else {
+            throw BenchmarkError("a measured process printed nothing")
+        }
         self = try JSONDecoder().decode(Self.self, from: Data(line.utf8))
     }
 

@@ -1,14 +1,14 @@
-import Foundation
+import Glibc
 import NIOConcurrencyHelpers
 
 /// The programs that run now, so that none outlives an interrupted benchmark.
 final class ChildProcesses: Sendable {
     static let shared = ChildProcesses()
 
-    private let running = NIOLockedValueBox<Set<Int32>>([])
+    private let running = NIOLockedValueBox<Set<pid_t>>([])
 
-    func add(_ process: Process) { self.running.withLockedValue { _ = $0.insert(process.processIdentifier) } }
-    func remove(_ process: Process) { self.running.withLockedValue { _ = $0.remove(process.processIdentifier) } }
+    func add(_ process: pid_t) { self.running.withLockedValue { _ = $0.insert(process) } }
+    func remove(_ process: pid_t) { self.running.withLockedValue { _ = $0.remove(process) } }
 
     /// Asks all of them to end, without waiting.
     func terminate() {

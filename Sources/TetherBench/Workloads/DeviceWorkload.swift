@@ -42,7 +42,9 @@ struct DeviceWorkload: Sendable {
 
     /// Opens the sessions of the first `count` devices.
     func sessions(_ count: Int) async throws -> [DeviceSession] {
-        guard count <= self.devices.count else { throw BenchmarkError("a device has one session: \(count) need as many devices") }
+        guard count <= self.devices.count else {
+            throw BenchmarkError("a device has one session: \(count) need as many devices")
+        }
         return try await withThrowingTaskGroup(of: [DeviceSession].self) { tasks in
             for lane in 0..<min(SSHWorkload.openingInFlight, count) {
                 tasks.addTask {

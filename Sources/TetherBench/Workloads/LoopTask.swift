@@ -8,7 +8,9 @@ actor LoopTask {
 
     init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-    func run<Result: Sendable>(_ body: nonisolated(nonsending) @Sendable () async throws -> Result) async throws -> Result {
+    func run<Result: Sendable>(_ body: nonisolated(nonsending) @Sendable () async throws -> Result) async throws
+        -> Result
+    {
         try await body()
     }
 }

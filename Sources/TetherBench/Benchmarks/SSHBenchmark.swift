@@ -26,6 +26,8 @@ struct SSHBenchmark: AsyncParsableCommand {
         var count: Int
         var engines: [MeasuredClient.Engine]
         var command = "show clock"
+        /// Whether sessions send the return key only when they have seen the echo, as they do before a change.
+        var waitsForEcho = false
     }
 
     /// Who does the work. The reference program is the first of each turn.
@@ -71,6 +73,10 @@ struct SSHBenchmark: AsyncParsableCommand {
             Case(
                 name: "warm_shell_single", title: "the same, one session (µs)", mode: .warm,
                 sessions: 1, count: quick ? 1_000 : 4_000, engines: everyone
+            ),
+            Case(
+                name: "warm_shell_echo_gate", title: "50 sessions, return key after the echo (µs)", mode: .warm,
+                sessions: 50, count: quick ? 5_000 : 20_000, engines: [.deviceSession], waitsForEcho: true
             ),
             Case(
                 name: "large_output", title: "19 KB of output, 16 sessions (µs)", mode: .warm,
@@ -173,7 +179,7 @@ struct SSHBenchmark: AsyncParsableCommand {
                     "\(devices.count)",
                     "--port", "\(devices.port)", "--user", devices.user, "--password", devices.password,
                     "--sessions", "\(work.sessions)", "--count", "\(work.count)", "--command", work.command,
-                ]
+                ] + (work.waitsForEcho ? ["--waits-for-echo"] : [])
             )
         }
         do {

@@ -67,10 +67,10 @@ struct DeviceWorkload: Sendable {
     }
 
     /// Runs `count` commands in all as the worker's lanes do: each session from its own event loop.
-    func runOnLoops(_ sessions: [DeviceSession], count: Int, command: String) async throws {
+    func runOnLoops(_ sessions: [DeviceSession], count: Int, command: DeviceCommand) async throws {
         try await self.share(count, among: sessions) { session, share in
             try await LoopTask(session.eventLoop).run {
-                for _ in 0..<share { try Self.check(try await session.run(DeviceCommand(command))) }
+                for _ in 0..<share { try Self.check(try await session.run(command)) }
             }
         }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Devices
 import Foundation
 import Logging
 import NIOPosix
@@ -33,6 +34,7 @@ struct MeasuredClient: AsyncParsableCommand {
     @Option(help: "Sessions; with connect, those in flight.") var sessions: Int
     @Option(help: "Connections or commands in all.") var count = 0
     @Option var command = ""
+    @Flag(help: "Sessions send the return key only when they have seen the echo.") var waitsForEcho = false
     @Option(help: "Event loops of the ssh engine. The reference program has one thread.") var loops = 1
 
     func run() async throws {
@@ -94,7 +96,8 @@ struct MeasuredClient: AsyncParsableCommand {
             if self.engine == .deviceClient {
                 try await workload.runThroughClient(sessions, count: self.count, command: self.command)
             } else {
-                try await workload.runOnLoops(sessions, count: self.count, command: self.command)
+                let command = DeviceCommand(self.command, waitsForEcho: self.waitsForEcho)
+                try await workload.runOnLoops(sessions, count: self.count, command: command)
             }
         case .exec: throw ValidationError("Devices run commands in a shell or on exec channels as their platform says.")
         case .idle: _ = try await workload.sessions(self.sessions)

@@ -35,7 +35,10 @@ final class KafkaStage: Sendable {
         defer { try? FileManager.default.removeItem(at: folder) }
         let broker = try ChildProcess(
             try ChildProcess.sibling("tether-lab"),
-            ["broker", "--data", folder.appendingPathComponent("broker").path],
+            [
+                "broker", "--data-dir", folder.appendingPathComponent("broker").path, "--port", "0",
+                "--binary", ProcessInfo.processInfo.environment["TETHER_TEST_BROKER"] ?? "noida-db",
+            ],
             isQuiet: true
         )
         do {

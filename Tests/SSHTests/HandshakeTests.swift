@@ -8,7 +8,7 @@ import Testing
 
 @Suite("From TCP to the key exchange")
 struct HandshakeTests {
-    @Test("host keys of each type are proved and reported", arguments: ["ed25519", "ecdsa"])
+    @Test("host keys of each type are proved and reported", arguments: ["ed25519", "ecdsa", "rsa"])
     func hostKeyTypes(_ type: String) async throws {
         try await withServer(.init(hostKeyTypes: [type])) { server in
             let verifier = PolicyHostKeyVerifier(.strict, knownHosts: KnownHosts(text: server.knownHosts))

@@ -145,7 +145,9 @@ enum RSASignatures: Sendable, Hashable {
 
     static func order(server: String) -> [RSASignatures] {
         if let start = server.range(of: "OpenSSH_")?.upperBound {
-            let numbers = server[start...].prefix { $0.isNumber || $0 == "." }.split(separator: ".").compactMap { Int($0) }
+            let numbers = server[start...].prefix { $0.isNumber || $0 == "." }.split(separator: ".").compactMap {
+                Int($0)
+            }
             guard let major = numbers.first else { return [.sha512, .sha1] }
             return (major, numbers.dropFirst().first ?? 0) >= (7, 2) ? [.sha512] : [.sha1]
         }

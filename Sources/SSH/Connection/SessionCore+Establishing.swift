@@ -191,6 +191,9 @@ extension SessionCore {
         self.phaseTimer = nil
         self.authenticationStep = nil
         self.enter(.open)
+        // Only failures before this point need them.
+        self.incomingOffer = KeyExchangeSniffer(skippingIdentification: true)
+        self.session?.wire.outgoingOffer = nil
         self.logger.debug(
             "SSH session open", metadata: ["host": "\(self.endpoint)", "server": "\(self.serverIdentification)"])
         self.startKeepalive()

@@ -91,7 +91,7 @@ final class SessionChannel {
             self.outgoing.writeBuffer(&bytes)
         }
         self.writeOutgoing()
-        self.core.flushUnlessPumping()
+        self.core.flushAfterWrite()
     }
 
     func close() { self.finish(.closedLocally) }
@@ -113,7 +113,8 @@ final class SessionChannel {
             self.finish(
                 .failed(
                     SSHError(
-                        .channelRefused, "\(self.core.endpoint) did not answer the request for a channel within \(bound.brief).")))
+                        .channelRefused,
+                        "\(self.core.endpoint) did not answer the request for a channel within \(bound.brief).")))
         }
     }
 
@@ -185,7 +186,8 @@ final class SessionChannel {
         var hasMoved = self.writeOutgoing()
         if self.owesEndOfFile, self.phase == .running {
             // A command has no input; one that reads would wait for ever.
-            hasMoved = self.follow(handle.sendEndOfFile(), "the end of input") { self.owesEndOfFile = false } || hasMoved
+            hasMoved =
+                self.follow(handle.sendEndOfFile(), "the end of input") { self.owesEndOfFile = false } || hasMoved
         }
         if self.phase == .running { hasMoved = self.read(handle, LibSSH2Channel.standardOutput) || hasMoved }
         if case .command = self.request, self.phase == .running {
@@ -223,7 +225,11 @@ final class SessionChannel {
     @discardableResult
     private func writeOutgoing() -> Bool {
         var hasMoved = false
-        while self.phase == .running, self.outgoing.readableBytes > 0, self.core.takesOutput, let handle = self.handle {
+        while self.phase == .running, self.outgoing.readableBytes > 0, let handle = self.handle {
+            guard self.core.takesOutput else {
+                self.core.hasMoreOutput = true
+                return hasMoved
+            }
             switch handle.write(&self.outgoing) {
             case .pending, .ready(0):
                 return hasMoved

@@ -18,7 +18,7 @@ struct TranscriptTests {
             switch turn {
             case .prints(let text): total + text.utf8.count
             case .printsBytes(let bytes): total + bytes.count
-            case .typed, .secret, .runs: total
+            case .typed, .secret, .waits, .runs: total
             }
         }
     }
@@ -79,7 +79,7 @@ struct TranscriptTests {
                 switch turns[index] {
                 case .prints(let text): turns[index] = .printsBytes(Self.damage(Array(text.utf8), &random))
                 case .printsBytes(let bytes): turns[index] = .printsBytes(Self.damage(bytes, &random))
-                case .typed, .secret, .runs: break
+                case .typed, .secret, .waits, .runs: break
                 }
             }
             var device = ScriptedDevice(platform, gated: seed % 2 == 0, chunking: .random(seed: seed))

@@ -80,6 +80,7 @@ extension DialogueMachine {
     mutating func probe(for prompt: [UInt8], _ actions: inout [Action]) {
         if self.command.stage == .submitted { self.giveUpEcho() }
         let line = self.terminal.bytes
+        self.command.probeStart = self.command.held.count
         if self.command.cut == nil {
             self.command.cut = self.command.held.count + max(line.trimmedCount - prompt.count, 0)
             self.command.cutPrompt = prompt
@@ -105,8 +106,7 @@ extension DialogueMachine {
     }
 
     mutating func assessProbe(_ actions: inout [Action]) {
-        let line = self.terminal.bytes
-        if self.command.probeLineEnds > 0, line.isText(self.command.cutPrompt) {
+        if self.command.probeLineEnds > 0, self.isProof(self.terminal.bytes) {
             self.expect(.prompt(consumesPrevious: false), after: DialogueTiming.drain, &actions)
         } else if case .probeUnanswered = self.belief {
         } else {
@@ -114,12 +114,25 @@ extension DialogueMachine {
         }
     }
 
+    /// Whether the line that follows the Enter is the prompt that was expected. It also tells where the prompt began in the line before:
+    /// `bcr1#` is the prompt of `bcr1`, or the output `bc` and the prompt of `r1`.
+    private mutating func isProof(_ line: [UInt8]) -> Bool {
+        let isExpected = line.isText(self.command.cutPrompt) || line.isText(self.prompt.text)
+        if let cut = self.command.cut, cut < self.command.probeStart { return isExpected }
+        let prompt = line.trimmed
+        let probed = self.command.probeLine.trimmed
+        guard !prompt.isEmpty, probed == prompt || (isExpected && probed.suffix(prompt.count).elementsEqual(prompt))
+        else {
+            return false
+        }
+        self.command.cut = self.command.probeStart + probed.count - prompt.count
+        return true
+    }
+
     mutating func probeUnanswered(_ actions: inout [Action]) {
         self.command.stage = .output
-        // The line that was taken for the prompt is still being written.
-        if self.command.probeLineEnds == 0, let cut = self.command.cut, cut >= self.command.held.count {
-            self.command.cut = nil
-        }
+        // Nothing came, or something else than the prompt: the line that was taken for it is output, finished or not.
+        if let cut = self.command.cut, cut >= self.command.probeStart { self.releaseHeld() }
         self.assessCommand(&actions)
     }
 

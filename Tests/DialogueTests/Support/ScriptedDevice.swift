@@ -10,6 +10,8 @@ enum Turn: Sendable {
     case typed(String)
     /// The machine has to ask for a secret to be typed.
     case secret(DialogueMachine.SecretName)
+    /// The device says nothing until the machine is ready.
+    case waits
     /// The user's command.
     case runs(String)
 }
@@ -149,6 +151,8 @@ struct ScriptedDevice {
                 guard self.take(text) else { return bytes }
             case .secret(let name):
                 guard self.take("«\(name.rawValue)»") else { return bytes }
+            case .waits:
+                guard bytes.isEmpty, self.machine.isReady else { return bytes }
             case .runs: return bytes
             }
             turns = turns.dropFirst()

@@ -31,7 +31,12 @@ extension SessionCore {
     }
 
     /// Whether channels may give libssh2 more to send.
-    var takesOutput: Bool { self.context?.channel.isWritable ?? false }
+    var takesOutput: Bool {
+        guard let wire = self.session?.wire, wire.outbound.readableBytes < Self.maximumUnflushed else { return false }
+        return self.context?.channel.isWritable ?? false
+    }
+
+    private static let maximumUnflushed = 256 * 1024
 
     /// Moves every channel as far as it goes with the input that has been released.
     func stepChannels() {

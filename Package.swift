@@ -32,11 +32,17 @@ let package = Package(
 
         // The engine, from the bottom up. Dependencies point down only.
         .target(
+            name: "CLibSSH2Keys",
+            dependencies: ["CLibSSH2"],
+            linkerSettings: [.linkedLibrary("crypto")]
+        ),
+        .target(
             name: "SSH",
             dependencies: [
-                "CLibSSH2",
+                "CLibSSH2", "CLibSSH2Keys",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
@@ -148,7 +154,18 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
-        .testTarget(name: "SSHTests", dependencies: ["SSH", "Lab", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "SSHTests",
+            dependencies: [
+                "SSH", "TestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "DialogueTests", dependencies: ["Dialogue", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Lab", "TestSupport"], swiftSettings: settings),

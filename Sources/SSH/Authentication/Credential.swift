@@ -1,9 +1,9 @@
 import NIOPosix
 
-/// A configured way to sign on, ready to use: key files have been read.
+/// A configured way to sign on, ready to use: key files have been read, and parsed where that is possible beforehand.
 enum Credential: Sendable {
     case password(Secret)
-    case key(KeyText, passphrase: Secret?)
+    case key(PreparedKey)
     /// A key that could not be read. The others are still tried.
     case unusable(SSHError)
 
@@ -14,11 +14,9 @@ enum Credential: Sendable {
             switch method {
             case .password(let password):
                 credentials.append(.password(password))
-            case .privateKey(.memory(let text), let passphrase):
-                credentials.append(.key(KeyText(text: text, name: "given in memory"), passphrase: passphrase))
-            case .privateKey(.file(let path), let passphrase):
+            case .privateKey(let source, let passphrase):
                 do throws(SSHError) {
-                    credentials.append(.key(try await KeyText(file: path), passphrase: passphrase))
+                    credentials.append(.key(try await PreparedKey(source, passphrase: passphrase)))
                 } catch {
                     credentials.append(.unusable(error))
                 }
@@ -40,43 +38,77 @@ extension Credential {
     }
 }
 
-/// The text of a private key and where it came from, for messages.
-struct KeyText: Sendable {
+/// A private key and where it came from, for messages.
+struct PreparedKey: Sendable {
     let text: Secret
+    let passphrase: Secret?
     let name: String
+    /// The parsed key; `nil` where libssh2 has to parse it each time.
+    let parsed: SigningKey?
 
-    init(text: Secret, name: String) {
+    init(text: Secret, passphrase: Secret?, name: String, parsed: SigningKey?) {
         self.text = text
+        self.passphrase = passphrase
         self.name = name
+        self.parsed = parsed
     }
 
-    /// - Throws: `auth.key` when the file can't be read.
-    init(file path: String) async throws(SSHError) {
-        let result: Result<[UInt8], SSHError>
+    /// - Throws: `auth.key` when the key can't be read or parsed.
+    init(_ source: SSHAuthentication.PrivateKeySource, passphrase: Secret?) async throws(SSHError) {
+        let result: Result<PreparedKey, SSHError>
         do {
-            result = try await NIOThreadPool.singleton.runIfActive { KeyText.read(path) }
+            result = try await NIOThreadPool.singleton.runIfActive { Self.prepare(source, passphrase) }
         } catch is CancellationError {
             throw SSHError(.cancelled, "The connection attempt was cancelled.")
         } catch {
-            throw SSHError(.authenticationKey, "The key file \(path) can't be read: \(error).")
+            throw SSHError(.authenticationKey, "The private key can't be read: \(error).")
         }
-        self.init(text: Secret(String(decoding: try result.get(), as: UTF8.self)), name: path)
+        self = try result.get()
     }
 
     /// No private key is longer; a path that leads to a device or a log must not fill the memory.
     private static let maximumLength = 256 * 1024
 
-    private static func read(_ path: String) -> Result<[UInt8], SSHError> {
-        FileReader.read(path, limit: self.maximumLength).mapError { reason in
-            SSHError(.authenticationKey, "The key file \(path) can't be read: \(reason).")
+    private static func prepare(
+        _ source: SSHAuthentication.PrivateKeySource, _ passphrase: Secret?
+    ) -> Result<PreparedKey, SSHError> {
+        let text: Secret
+        let name: String
+        switch source {
+        case .memory(let given):
+            (text, name) = (given, "given in memory")
+        case .file(let path):
+            switch FileReader.read(path, limit: self.maximumLength) {
+            case .success(let bytes): (text, name) = (Secret(String(decoding: bytes, as: UTF8.self)), path)
+            case .failure(let reason):
+                return .failure(SSHError(.authenticationKey, "The key file \(path) can't be read: \(reason)."))
+            }
         }
+        guard SigningKey.isAvailable else {
+            return .success(PreparedKey(text: text, passphrase: passphrase, name: name, parsed: nil))
+        }
+        do throws(SigningKey.Failure) {
+            let parsed = try SigningKeyCache.shared.key(text, passphrase: passphrase)
+            return .success(PreparedKey(text: text, passphrase: passphrase, name: name, parsed: parsed))
+        } catch {
+            return .failure(self.unusable(name, hasPassphrase: passphrase != nil, error.reason))
+        }
+    }
+
+    /// A key that can't be parsed.
+    static func unusable(_ name: String, hasPassphrase: Bool, _ reason: String) -> SSHError {
+        let hint = hasPassphrase ? "Check the passphrase" : "If it is encrypted, give its passphrase"
+        return SSHError(
+            .authenticationKey,
+            "The private key \(name) can't be used (\(reason)). \(hint); the formats that can be read are OpenSSH (encrypted "
+                + "with AES-CTR or AES-CBC), PEM and PKCS#8 with Ed25519, ECDSA or RSA keys.")
     }
 
     /// Whether the key is known to be an RSA key.
     var isRSA: Bool {
-        self.text.withExposedValue { text in
-            if text.contains("BEGIN RSA PRIVATE KEY") { return true }
-            return OpenSSHKeyFile.publicKeyType(of: text) == "ssh-rsa"
+        if let parsed { return parsed.algorithm == "ssh-rsa" }
+        return self.text.withExposedValue { text in
+            text.contains("BEGIN RSA PRIVATE KEY") || OpenSSHKeyFile.publicKeyType(of: text) == "ssh-rsa"
         }
     }
 }

@@ -91,7 +91,7 @@ final class SessionChannel {
             self.outgoing.writeBuffer(&bytes)
         }
         self.writeOutgoing()
-        self.core.flushUnlessPumping()
+        self.core.flushAfterWrite()
     }
 
     func close() { self.finish(.closedLocally) }
@@ -223,7 +223,11 @@ final class SessionChannel {
     @discardableResult
     private func writeOutgoing() -> Bool {
         var hasMoved = false
-        while self.phase == .running, self.outgoing.readableBytes > 0, self.core.takesOutput, let handle = self.handle {
+        while self.phase == .running, self.outgoing.readableBytes > 0, let handle = self.handle {
+            guard self.core.takesOutput else {
+                self.core.hasMoreOutput = true
+                return hasMoved
+            }
             switch handle.write(&self.outgoing) {
             case .pending, .ready(0):
                 return hasMoved

@@ -77,12 +77,11 @@ package actor SSHConnection {
         _ terminal: PseudoTerminal,
         receive: @escaping @Sendable (ShellEvent) -> Void
     ) async throws(SSHError) -> SSHShell {
-        let shell = SessionChannel(.shell(terminal), core: self.core.value)
-        let channel = NIOLoopBound(shell, eventLoop: self.eventLoop)
+        let channel = self.makeChannel(.shell(terminal))
         let eventLoop = self.eventLoop
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Result<Void, SSHError>, Never>) in
-                shell.openShell(resuming: continuation, receive: receive)
+                self.begin(channel) { $0.openShell(resuming: continuation, receive: receive) }
             }
         } onCancel: {
             eventLoop.execute { channel.value.cancelStart() }
@@ -99,18 +98,24 @@ package actor SSHConnection {
         _ command: String,
         output: @escaping @Sendable (ExecStream, ByteBuffer) -> Void
     ) async throws(SSHError) -> SSHExit {
-        let running = SessionChannel(.command(command), core: self.core.value)
-        let channel = NIOLoopBound(running, eventLoop: self.eventLoop)
+        let channel = self.makeChannel(.command(command))
         let eventLoop = self.eventLoop
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Result<SSHExit, SSHError>, Never>) in
-                running.runCommand(resuming: continuation, output: output)
+                self.begin(channel) { $0.runCommand(resuming: continuation, output: output) }
             }
         } onCancel: {
             eventLoop.execute { channel.value.cancel() }
         }
         return try result.get()
     }
+
+    private func makeChannel(_ request: SessionChannel.Request) -> NIOLoopBound<SessionChannel> {
+        NIOLoopBound(SessionChannel(request, core: self.core.value), eventLoop: self.eventLoop)
+    }
+
+    /// Isolated, so that the closures above have to run here: one that doesn't use `self` would leave the event loop.
+    private func begin(_ channel: NIOLoopBound<SessionChannel>, _ body: (SessionChannel) -> Void) { body(channel.value) }
 
     /// Says goodbye (SSH_MSG_DISCONNECT) if that doesn't block, and closes. Idempotent; returns when the socket is closed.
     package func close() async {

@@ -31,7 +31,12 @@ extension SessionCore {
     }
 
     /// Whether channels may give libssh2 more to send.
-    var takesOutput: Bool { self.context?.channel.isWritable ?? false }
+    var takesOutput: Bool {
+        guard let wire = self.session?.wire, wire.outbound.readableBytes < Self.maximumUnflushed else { return false }
+        return self.context?.channel.isWritable ?? false
+    }
+
+    private static let maximumUnflushed = 256 * 1024
 
     /// Moves every channel as far as it goes with the input that has been released.
     func stepChannels() {
@@ -67,12 +72,18 @@ extension SessionCore {
         case (.failed(let failure), _) where failure.endsSession:
             self.opening = opening
             self.shutDown(reason: self.sessionFailed(failure))
+        case (.failed, .channel(let channel)) where self.closedSinceOpening:
+            // A server with a limit counts a channel until it has worked through its close, and says no to one that is asked
+            // for in the same breath. This answer came after that, so another try is a fair one.
+            self.closedSinceOpening = false
+            self.waiting.insert(channel, at: 0)
         case (.failed(let failure), .channel(let channel)):
             channel.finish(
                 .failed(SSHError(.channelRefused, "\(self.endpoint) refused a channel: \(failure.message).")))
         case (.failed, _):
             break
         case (.ready(let handle), .channel(let channel)):
+            self.closedSinceOpening = false
             self.hasOpened(channel, handle)
         case (.ready(let handle), .spare):
             self.parked = .fresh(handle)
@@ -103,6 +114,7 @@ extension SessionCore {
         guard !self.closing.isEmpty else { return }
         self.closing.removeAll { handle in
             if case .pending = handle.close() { return false }
+            self.closedSinceOpening = true
             if self.channels.isEmpty {
                 _ = self.parked?.handle.free()
                 self.parked = .finished(handle)

@@ -86,7 +86,7 @@ extension SessionCore {
                 .authenticationTimeout,
                 "\(core.endpoint) did not finish the authentication of \(core.configuration.username) within \(bound.brief).")
         }
-        self.authenticationStep = self.plan.start()
+        self.authenticationStep = self.plan.start(server: self.serverIdentification)
         self.stepAuthentication(session)
     }
 
@@ -116,8 +116,8 @@ extension SessionCore {
                 session.wire.keyboardAnswer = nil
                 self.keyboardAnswerIsDue = true
                 guard self.judge(progress, "keyboard-interactive") else { return }
-            case .publicKey(let key, let passphrase):
-                return self.authenticate(key: key, passphrase: passphrase)
+            case .publicKey(let key, let signature):
+                return self.authenticate(key, signature: signature)
             case .fail(let error):
                 return self.shutDown(
                     reason: error, farewell: (SSH_DISCONNECT_AUTH_CANCELLED_BY_USER, "authentication gave up"))
@@ -133,7 +133,7 @@ extension SessionCore {
         case .ready:
             self.authenticated()
             return false
-        case .failed(let failure) where failure.endsSession:
+        case .failed(let failure) where failure.endsSession || failure.isBrokenConnection:
             self.shutDown(reason: self.sessionFailed(failure))
             return false
         case .failed(let failure):
@@ -143,13 +143,17 @@ extension SessionCore {
         }
     }
 
-    /// Parsing and using a key takes too long for an event loop that serves other sessions: a thread pool does it.
-    private func authenticate(key: KeyText, passphrase: Secret?) {
+    /// Signing (up to milliseconds) and parsing a key (much more) take too long for an event loop that serves other sessions: a
+    /// thread pool does it.
+    private func authenticate(_ key: PreparedKey, signature: String?) {
         guard let lent = self.lend() else { return }
         let username = self.configuration.username
-        let text = key.text
         NIOThreadPool.singleton.runIfActive(eventLoop: self.eventLoop) {
-            lent.session.authenticate(username: username, key: text, passphrase: passphrase)
+            if let parsed = key.parsed {
+                parsed.authenticate(lent.session, username: username, signature: signature)
+            } else {
+                lent.session.authenticate(username: username, key: key.text, passphrase: key.passphrase)
+            }
         }.assumeIsolated().whenComplete { result in
             guard let session = self.takeBack() else { return }
             switch result {
@@ -162,26 +166,20 @@ extension SessionCore {
             case .success(.ready):
                 self.authenticated()
             case .success(.failed(let failure)):
-                self.keyRejected(failure, key: key, passphrase: passphrase)
+                self.keyRejected(failure, key)
             }
             self.pump()
         }
     }
 
-    private func keyRejected(_ failure: LibSSH2Failure, key: KeyText, passphrase: Secret?) {
+    private func keyRejected(_ failure: LibSSH2Failure, _ key: PreparedKey) {
         if failure.isRejection {
             self.authenticationStep = self.plan.rejected("publickey", isRSAKey: key.isRSA)
-        } else if failure.endsSession, failure.code != LIBSSH2_ERROR_SOCKET_NONE {
+        } else if failure.isBrokenConnection {
             self.shutDown(reason: self.sessionFailed(failure))
         } else {
-            let hint =
-                passphrase == nil
-                ? "If it is encrypted, give its passphrase" : "Check the passphrase"
-            let error = SSHError(
-                .authenticationKey,
-                "The private key \(key.name) can't be used (\(failure.message)). \(hint); the formats that can be read are "
-                    + "OpenSSH (encrypted with AES-CTR or AES-CBC), PEM and PKCS#8 with Ed25519, ECDSA or RSA keys.")
-            self.authenticationStep = self.plan.keyFailed(error)
+            self.authenticationStep = self.plan.keyFailed(
+                PreparedKey.unusable(key.name, hasPassphrase: key.passphrase != nil, failure.message))
         }
     }
 

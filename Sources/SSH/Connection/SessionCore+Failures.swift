@@ -18,9 +18,11 @@ extension SessionCore {
         if let farewell = self.farewellOfServer { return self.ended(by: farewell) }
         switch self.phase {
         case .identifying:
+            let words = self.identification.firstLine.map { "after sending \"\($0)\"; is it an SSH server?" }
             return SSHError(
                 .handshake,
-                "\(self.endpoint) closed the connection without identifying itself; too many sessions on it, or an access list?")
+                "\(self.endpoint) closed the connection "
+                    + (words ?? "without identifying itself; does it have too many sessions, or an access list?"))
         case .keyExchange:
             return SSHError(.handshake, "\(self.endpoint) closed the connection during key exchange.")
         case .authenticating where self.plan.hasBeenRejected:
@@ -36,6 +38,8 @@ extension SessionCore {
     func transportFailed(_ error: any Error) -> SSHError {
         if let farewell = self.farewellOfServer { return self.ended(by: farewell) }
         let code = (error as? IOError)?.errnoCode
+        // A server that closes without having read our identification resets the connection.
+        if code == ECONNRESET, case .identifying = self.phase { return self.inputEnded() }
         let reason: String
         if code == ETIMEDOUT {
             reason = "\(self.endpoint) has not answered for \(self.configuration.timeouts.silence.brief)."
@@ -74,8 +78,10 @@ extension SessionCore {
         case .identifying, .keyExchange:
             return SSHError(.handshake, message)
         case .authenticating:
+            // OpenSSH ends the connection with "Too many authentication failures" instead of an answer to the last attempt.
             let isVerdict =
                 self.plan.hasBeenRejected || farewell.reason == UInt32(SSH_DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE)
+                || farewell.text.lowercased().contains("authentication")
             return isVerdict ? SSHError(.authenticationFailed, message) : self.lost(message)
         case .open, .closed:
             return self.lost(message)

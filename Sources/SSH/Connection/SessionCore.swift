@@ -52,11 +52,15 @@ final class SessionCore: ChannelInboundHandler {
     var opening: ChannelOpening?
     var closing: [LibSSH2Channel] = []
     var parked: ParkedChannel?
+    /// Whether a channel has been closed since the last one was opened.
+    var closedSinceOpening = false
     var keepaliveTimer: Scheduled<Void>?
 
     // Pumping.
     private var isPumping = false
     private var needsPump = false
+    /// Whether a channel has bytes to send that had no room.
+    var hasMoreOutput = false
     private var isReading = true
 
     // Closing.
@@ -149,18 +153,21 @@ final class SessionCore: ChannelInboundHandler {
         defer { self.isPumping = false }
         repeat {
             self.needsPump = false
+            self.hasMoreOutput = false
             if case .open = self.phase, let wire = self.session?.wire, wire.inbound.readableBytes > Self.heldBack {
                 wire.released = wire.inbound.readableBytes - Self.heldBack
                 self.stepChannels()
             }
             self.step()
             self.flush()
-        } while self.needsPump && self.session != nil
+        } while self.session != nil && (self.needsPump || (self.hasMoreOutput && self.takesOutput))
     }
 
-    /// Sends now, unless a pump is on its way and will send at its end.
-    func flushUnlessPumping() {
-        if !self.isPumping { self.flush() }
+    /// Sends what a channel has just written, unless a pump is on its way and will do so at its end.
+    func flushAfterWrite() {
+        guard !self.isPumping else { return }
+        self.flush()
+        if self.hasMoreOutput { self.pump() }
     }
 
     /// One step with all input released.
@@ -181,14 +188,22 @@ final class SessionCore: ChannelInboundHandler {
     func flush() {
         guard !self.isLent, let wire = self.session?.wire, let context = self.context else { return }
         if wire.outbound.readableBytes > 0, context.channel.isWritable {
-            context.writeAndFlush(self.wrapOutboundOut(wire.outbound), promise: nil)
-            // The storage is kept for the next flush when it is small and NIO is through with it.
-            if wire.outbound.storageCapacity > 8192 { wire.outbound = ByteBuffer() } else { wire.outbound.clear() }
+            // Taken away first: the write may call back into this handler.
+            var bytes = wire.outbound
+            wire.outbound = ByteBuffer()
+            context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
+            if wire.outbound.storageCapacity == 0, bytes.storageCapacity <= Self.keptCapacity {
+                // Small storage serves the next flush, without a new allocation if NIO is through with it.
+                bytes.clear()
+                wire.outbound = bytes
+            }
         }
         let backlog = wire.inbound.readableBytes
         self.setReading(wire.outbound.readableBytes < Self.maximumOutbound && backlog < Self.maximumBacklog)
     }
 
+    /// The storage that an idle connection may keep.
+    private static let keptCapacity = 2048
     /// Replies to a server that sends requests but doesn't read: past this, no more of them are read.
     private static let maximumOutbound = 1024 * 1024
     /// Input that can't be worked on yet (no channel to read by, or the session is with the thread pool).

@@ -22,7 +22,8 @@ struct IdentificationReader {
 
     private var lines = 0
     private var bytes = 0
-    private var firstLine: String?
+    /// The first line that wasn't the identification string.
+    private(set) var firstLine: String?
 
     /// Drops lines from the front of `buffer` until the identification string is there.
     mutating func consume(_ buffer: inout ByteBuffer) -> Outcome {

@@ -18,7 +18,7 @@ struct LibSSH2Failure: Sendable, Hashable {
     /// Whether the connection as a whole is beyond use, not just this operation.
     var endsSession: Bool {
         switch self.code {
-        case LIBSSH2_ERROR_SOCKET_NONE, LIBSSH2_ERROR_INVALID_MAC, LIBSSH2_ERROR_ALLOC, LIBSSH2_ERROR_SOCKET_SEND,
+        case LIBSSH2_ERROR_INVALID_MAC, LIBSSH2_ERROR_ALLOC, LIBSSH2_ERROR_SOCKET_SEND,
             LIBSSH2_ERROR_KEX_FAILURE, LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE, LIBSSH2_ERROR_HOSTKEY_INIT,
             LIBSSH2_ERROR_HOSTKEY_SIGN, LIBSSH2_ERROR_DECRYPT, LIBSSH2_ERROR_SOCKET_DISCONNECT, LIBSSH2_ERROR_PROTO,
             LIBSSH2_ERROR_SOCKET_TIMEOUT, LIBSSH2_ERROR_BAD_USE, LIBSSH2_ERROR_COMPRESS,
@@ -30,9 +30,23 @@ struct LibSSH2Failure: Sendable, Hashable {
         }
     }
 
-    /// Whether the server said no to a credential. Partial success (RFC 4252 §5.1) comes as the same codes.
+    /// Whether the server said no to a credential. Partial success (RFC 4252 §5.1) comes as the same codes; so does a connection
+    /// that ends while the answer is awaited, told apart by the library's words only.
     var isRejection: Bool {
-        self.code == LIBSSH2_ERROR_AUTHENTICATION_FAILED || self.code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED
+        (self.code == LIBSSH2_ERROR_AUTHENTICATION_FAILED || self.code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED)
+            && !self.message.hasPrefix("Waiting for")
+    }
+
+    /// Whether an attempt to sign on with a key failed for another reason than the key, whose parser has the same codes as the
+    /// protocol.
+    var isBrokenConnection: Bool {
+        switch self.code {
+        case LIBSSH2_ERROR_AUTHENTICATION_FAILED, LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED: !self.isRejection
+        case LIBSSH2_ERROR_SOCKET_DISCONNECT, LIBSSH2_ERROR_SOCKET_RECV, LIBSSH2_ERROR_SOCKET_SEND,
+            LIBSSH2_ERROR_INVALID_MAC, LIBSSH2_ERROR_TIMEOUT, LIBSSH2_ERROR_BAD_USE:
+            true
+        default: false
+        }
     }
 }
 

@@ -47,7 +47,8 @@ struct DefinitionReader {
             // Published definitions give one of the two.
             _ = map.take("prompt_pattern")
         } else {
-            let pattern = try map.require("prompt_pattern", "a regular expression for the mode's prompt (or “prompt_exact”)")
+            let pattern = try map.require(
+                "prompt_pattern", "a regular expression for the mode's prompt (or “prompt_exact”)")
             prompt = .pattern(try pattern.pattern(.ending))
         }
         var excludes: [String] = []
@@ -78,7 +79,8 @@ struct DefinitionReader {
         }
         guard !sources.isEmpty else {
             guard required else { return nil }
-            throw self.map.node.error("expected the key “prompt_pattern” or “modes”: how to recognise the platform's prompts")
+            throw self.map.node.error(
+                "expected the key “prompt_pattern” or “modes”: how to recognise the platform's prompts")
         }
         return try self.alternatives(sources, extent: .ending)
     }

@@ -24,6 +24,8 @@ final class DialogueRules: Sendable {
     let promptSpansLines: Bool
     /// The prompt pattern is so loose that only repetition proves a first or a changed prompt.
     let confirmsPrompt: Bool
+    /// The device may show the line again, prompt and all, when its return key comes.
+    let repeatsEcho: Bool
     let modes: [Mode]
     /// Index in `modes` of the mode that commands run in.
     let defaultMode: Int?
@@ -50,6 +52,7 @@ final class DialogueRules: Sendable {
         promptExcludes: [[UInt8]],
         promptSpansLines: Bool,
         confirmsPrompt: Bool,
+        repeatsEcho: Bool,
         modes: [Mode],
         defaultMode: Int?,
         onOpen: [Instruction],
@@ -69,6 +72,7 @@ final class DialogueRules: Sendable {
         self.promptExcludes = promptExcludes
         self.promptSpansLines = promptSpansLines
         self.confirmsPrompt = confirmsPrompt
+        self.repeatsEcho = repeatsEcho
         self.modes = modes
         self.defaultMode = defaultMode
         self.onOpen = onOpen
@@ -97,7 +101,9 @@ final class DialogueRules: Sendable {
             var next: [Int] = []
             for mode in frontier {
                 for edge in self.modes[mode].edges {
-                    guard let target = self.modeIndex(named: edge.target), seen.insert(target).inserted else { continue }
+                    guard let target = self.modeIndex(named: edge.target), seen.insert(target).inserted else {
+                        continue
+                    }
                     arrivals[target] = (mode, edge)
                     next.append(target)
                 }

@@ -13,6 +13,7 @@ import Yams
 /// | `terminal` | `type`, `columns`, `rows` | `vt100`, 511, 1000 |
 /// | `username_suffix` | appended to the user name at login | none |
 /// | `confirm_prompt` | the prompt pattern is loose: prove the first and any changed prompt with an Enter | `false` |
+/// | `repeats_echo` | the device shows the line again when the return key comes, prompt and all | `false` |
 /// | `pagers` | `pattern` of a pager's prompt, `key` for the next page | `--More--`, blank |
 /// | `sign_on_questions` | `pattern`, harmless `answer`, `enter: false` for a single key | none |
 /// | `question_patterns`, `password_patterns` | questions in the middle of a command | common ones |
@@ -35,6 +36,12 @@ package struct PlatformDefinition: Sendable {
         package var type: String
         package var columns: Int
         package var rows: Int
+
+        package init(type: String, columns: Int, rows: Int) {
+            self.type = type
+            self.columns = columns
+            self.rows = rows
+        }
     }
 
     /// Appended to the user name at login (RouterOS: `+ct511w4098h`).
@@ -60,7 +67,9 @@ package struct PlatformDefinition: Sendable {
         } catch {
             throw PlatformError(message: "\(place): not valid YAML: \(error)")
         }
-        guard let root else { throw PlatformError(message: "\(place): expected a map of keys and values; the file is empty") }
+        guard let root else {
+            throw PlatformError(message: "\(place): expected a map of keys and values; the file is empty")
+        }
         let node = DefinitionNode(node: root, file: place, path: "")
         var reader = DefinitionReader(try node.map())
 
@@ -108,9 +117,11 @@ package struct PlatformDefinition: Sendable {
         let modes = try reader.modes()
         let prompt = try reader.prompt(modes: modes, required: needsPrompt)
         let confirmsPrompt = try reader.take("confirm_prompt")?.bool() ?? false
+        let repeatsEcho = try reader.take("repeats_echo")?.bool() ?? false
         let asksForLogin = try reader.take("force_in_session_auth")?.bool() ?? false
         var pagers = try reader.pagers()
-        let passwordQuestion = try reader.combined("password_patterns", .ending, default: CommonPatterns.passwordQuestions)
+        let passwordQuestion = try reader.combined(
+            "password_patterns", .ending, default: CommonPatterns.passwordQuestions)
         let question = try reader.combined("question_patterns", .ending, default: CommonPatterns.questions)
         guard let passwordQuestion, let question, let never = CommonPatterns.never else {
             throw PlatformError(message: "\(platform): the common patterns don't compile")
@@ -124,6 +135,7 @@ package struct PlatformDefinition: Sendable {
             promptExcludes: try reader.texts("prompt_excludes"),
             promptSpansLines: Self.spansLines(prompt, modes),
             confirmsPrompt: confirmsPrompt,
+            repeatsEcho: repeatsEcho,
             modes: modes,
             defaultMode: try reader.defaultMode(in: modes),
             onOpen: try reader.instructions("on_open_instructions", modes: modes),

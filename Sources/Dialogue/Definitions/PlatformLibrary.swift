@@ -27,7 +27,9 @@ package struct PlatformLibrary: Sendable {
         do {
             files = try FileManager.default.contentsOfDirectory(atPath: directory)
         } catch {
-            throw PlatformError(message: "\(directory): can't list the directory of platform definitions: \(error.localizedDescription)")
+            throw PlatformError(
+                message: "\(directory): can't list the directory of platform definitions: \(error.localizedDescription)"
+            )
         }
         for file in files.sorted() where file.hasSuffix(".yaml") || file.hasSuffix(".yml") {
             let path = directory.hasSuffix("/") ? directory + file : "\(directory)/\(file)"

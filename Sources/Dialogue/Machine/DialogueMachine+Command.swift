@@ -68,7 +68,9 @@ extension DialogueMachine {
         let isSeen = self.terminal.echo?.isComplete ?? false
         if isSeen || self.isEcho(line, needsPrompt: false) || self.isMangledEcho(line) { return self.echoSeen() }
         self.hold(line)
-        if self.command.heldLines > RunningCommand.mostUnechoedLines || self.command.held.count > RunningCommand.mostUnechoedBytes {
+        if self.command.heldLines > RunningCommand.mostUnechoedLines
+            || self.command.held.count > RunningCommand.mostUnechoedBytes
+        {
             self.giveUpEcho()
         }
     }
@@ -88,7 +90,8 @@ extension DialogueMachine {
             // the echo, or the first output.
             let start = held.starts(with: self.prompt.text) ? self.prompt.text.count : 0
             let rest = Array(held[start..<end]).trimmed
-            let isInput = rest.isBlank || (self.echoHabit == .echoing && self.command.text.suffix(rest.count).elementsEqual(rest))
+            let isInput =
+                rest.isBlank || (self.echoHabit == .echoing && self.command.text.suffix(rest.count).elementsEqual(rest))
             held.removeSubrange(isInput ? 0..<(end + 1) : 0..<start)
         }
         self.release(held[...])
@@ -102,7 +105,9 @@ extension DialogueMachine {
         guard count >= commandCount else { return false }
         if line[(count - commandCount)..<count].elementsEqual(text[..<commandCount]) {
             let prefix = line[..<(count - commandCount)]
-            if prefix.starts(with: self.prompt.text), prefix.dropFirst(self.prompt.text.count).allSatisfy({ $0 == 0x20 }) {
+            if prefix.starts(with: self.prompt.text),
+                prefix.dropFirst(self.prompt.text.count).allSatisfy({ $0 == 0x20 })
+            {
                 return !self.prompt.text.isEmpty || !needsPrompt
             }
             let before = Array(prefix).trimmed
@@ -129,7 +134,9 @@ extension DialogueMachine {
         if self.command.hidesLine { return self.wait(&actions) }
         switch self.command.stage {
         case .typed:
-            let isDrawn = self.terminal.bytes.count >= self.command.text.count && self.isEcho(self.terminal.bytes, needsPrompt: true)
+            let isDrawn =
+                self.terminal.bytes.count >= self.command.text.count
+                && self.isEcho(self.terminal.bytes, needsPrompt: true)
             if isDrawn || self.terminal.echo?.isComplete ?? false { self.submit(echoed: true, &actions) }
             return
         case .echoed:
@@ -150,9 +157,9 @@ extension DialogueMachine {
                 self.wait(&actions)
             }
         case .knownPrompt(let consumesPrevious):
-            let isDoubtful = self.command.sawPromptInOutput || !self.terminal.isSettled
-            let duration = isDoubtful ? DialogueTiming.doubtful : DialogueTiming.drain
-            self.expect(.prompt(consumesPrevious: consumesPrevious), after: max(duration, self.echoPatience), &actions)
+            self.expect(
+                .prompt(consumesPrevious: consumesPrevious), after: max(self.promptPatience, self.echoPatience),
+                &actions)
         case .changedPrompt(let consumesPrevious):
             let duration = max(DialogueTiming.changedMode, self.echoPatience)
             self.expect(.prompt(consumesPrevious: consumesPrevious), after: duration, &actions)
@@ -173,6 +180,11 @@ extension DialogueMachine {
         guard self.command.probes < RunningCommand.mostProbes else { return self.wait(&actions) }
         let duration = max(DialogueTiming.strangePrompt, self.echoPatience)
         self.expect(.buriedPrompt(prompt), after: duration, &actions)
+    }
+
+    private var promptPatience: Duration {
+        if self.command.sawPromptInOutput || !self.terminal.isSettled { return DialogueTiming.doubtful }
+        return self.repeatsEcho && self.command.isLeading ? DialogueTiming.repeatedEcho : DialogueTiming.drain
     }
 
     /// A prompt that comes before the echo may be an older one.
@@ -234,7 +246,9 @@ extension DialogueMachine {
         let text = String(decoding: self.command.text, as: UTF8.self)
         guard self.command.probes < RunningCommand.mostProbes else {
             return self.fail(
-                DialogueError(code: "prompt.timeout", message: "No prompt came after “\(text)” at sign-on. Received last: \(self.tail)"),
+                DialogueError(
+                    code: "prompt.timeout",
+                    message: "No prompt came after “\(text)” at sign-on. Received last: \(self.tail)"),
                 &actions
             )
         }

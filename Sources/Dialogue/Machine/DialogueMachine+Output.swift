@@ -3,7 +3,10 @@ extension DialogueMachine {
     mutating func outputLineEnded(_ line: [UInt8]) {
         if self.command.isLeading, !self.terminal.isCut {
             // Some devices draw the line again when the return key comes, or show twice what was typed ahead.
-            if self.isRepeatedEcho(line) { return }
+            if self.isRepeatedEcho(line) {
+                self.repeatsEcho = true
+                return
+            }
             self.command.isLeading = false
         }
         if self.command.cut != nil {
@@ -40,7 +43,9 @@ extension DialogueMachine {
             self.command.sawPromptInOutput = true
             return false
         }
-        guard self.matchPrompt(self.rules.prompt, line) != nil, self.prompt.isConsistent(with: line.trimmed) else { return false }
+        guard self.matchPrompt(self.rules.prompt, line) != nil, self.prompt.isConsistent(with: line.trimmed) else {
+            return false
+        }
         self.command.cutPrompt = line.trimmed
         self.command.holdsOther = false
         self.command.holdsLogs = false
@@ -55,7 +60,9 @@ extension DialogueMachine {
             self.command.holdsOther = true
         }
         // So much behind a prompt is output that holds a prompt-like line.
-        if self.command.heldLines > RunningCommand.mostHeldLines || self.command.held.count > RunningCommand.mostHeldBytes {
+        if self.command.heldLines > RunningCommand.mostHeldLines
+            || self.command.held.count > RunningCommand.mostHeldBytes
+        {
             self.releaseHeld()
         }
     }
@@ -73,6 +80,7 @@ extension DialogueMachine {
     mutating func probe(for prompt: [UInt8], _ actions: inout [Action]) {
         if self.command.stage == .submitted { self.giveUpEcho() }
         let line = self.terminal.bytes
+        self.command.probeStart = self.command.held.count
         if self.command.cut == nil {
             self.command.cut = self.command.held.count + max(line.trimmedCount - prompt.count, 0)
             self.command.cutPrompt = prompt
@@ -98,8 +106,7 @@ extension DialogueMachine {
     }
 
     mutating func assessProbe(_ actions: inout [Action]) {
-        let line = self.terminal.bytes
-        if self.command.probeLineEnds > 0, line.isText(self.command.cutPrompt) {
+        if self.command.probeLineEnds > 0, self.isProof(self.terminal.bytes) {
             self.expect(.prompt(consumesPrevious: false), after: DialogueTiming.drain, &actions)
         } else if case .probeUnanswered = self.belief {
         } else {
@@ -107,10 +114,25 @@ extension DialogueMachine {
         }
     }
 
+    /// Whether the line that follows the Enter is the prompt that was expected. It also tells where the prompt began in the line before:
+    /// `bcr1#` is the prompt of `bcr1`, or the output `bc` and the prompt of `r1`.
+    private mutating func isProof(_ line: [UInt8]) -> Bool {
+        let isExpected = line.isText(self.command.cutPrompt) || line.isText(self.prompt.text)
+        if let cut = self.command.cut, cut < self.command.probeStart { return isExpected }
+        let prompt = line.trimmed
+        let probed = self.command.probeLine.trimmed
+        guard !prompt.isEmpty, probed == prompt || (isExpected && probed.suffix(prompt.count).elementsEqual(prompt))
+        else {
+            return false
+        }
+        self.command.cut = self.command.probeStart + probed.count - prompt.count
+        return true
+    }
+
     mutating func probeUnanswered(_ actions: inout [Action]) {
         self.command.stage = .output
-        // The line that was taken for the prompt is still being written.
-        if self.command.probeLineEnds == 0, let cut = self.command.cut, cut >= self.command.held.count { self.command.cut = nil }
+        // Nothing came, or something else than the prompt: the line that was taken for it is output, finished or not.
+        if let cut = self.command.cut, cut >= self.command.probeStart { self.releaseHeld() }
         self.assessCommand(&actions)
     }
 
@@ -138,9 +160,12 @@ extension DialogueMachine {
         self.hasPrevious = false
         self.checkLastLines()
         self.handOutOutput(&actions)
-        if isUnechoed, echoHabit == .echoing, self.command.outputLines == 0, self.command.kind == .command, !self.command.text.isEmpty {
+        if isUnechoed, echoHabit == .echoing, self.command.outputLines == 0, self.command.kind == .command,
+            !self.command.text.isEmpty
+        {
             // A device that shows what is typed has shown neither the command nor an answer: the text was lost on the way.
-            let message = "The device came back to its prompt without having echoed the command; it is not known whether it ran."
+            let message =
+                "The device came back to its prompt without having echoed the command; it is not known whether it ran."
             return self.fail(DialogueError(code: "dialogue.echo", message: message), &actions)
         }
         switch self.phase {
@@ -255,7 +280,8 @@ extension DialogueMachine {
         switch pattern.firstMatch(in: line) {
         case .matched: self.command.failure = String(decoding: line.trimmed.prefix(500), as: UTF8.self)
         case .noMatch: break
-        case .abandoned: self.note("A failure pattern of \(self.rules.platform) was given up on a line that it takes too long for.")
+        case .abandoned:
+            self.note("A failure pattern of \(self.rules.platform) was given up on a line that it takes too long for.")
         }
     }
 }

@@ -45,7 +45,9 @@ extension DialogueMachine {
         guard let goal = self.rules.modeIndex(named: name) else { return true }
         guard let mode = self.mode else {
             // A prompt that was recognised by its repetition only. Whatever mode it is, typing at it blindly would be worse.
-            self.note("The prompt “\(self.prompt.string)” belongs to no mode of \(self.rules.platform); “\(name)” was not entered.")
+            self.note(
+                "The prompt “\(self.prompt.string)” belongs to no mode of \(self.rules.platform); “\(name)” was not entered."
+            )
             return true
         }
         guard let path = self.rules.path(from: mode, to: goal) else {
@@ -96,7 +98,8 @@ extension DialogueMachine {
             return self.fail(
                 DialogueError(
                     code: "privilege.denied",
-                    message: "The device refused the secret for “\(expected.input)” and asked again. Check the enable secret."
+                    message:
+                        "The device refused the secret for “\(expected.input)” and asked again. Check the enable secret."
                 ),
                 &actions
             )
@@ -112,7 +115,8 @@ extension DialogueMachine {
             return self.fail(
                 DialogueError(
                     code: "privilege.denied",
-                    message: "The device asks for a secret after “\(expected.input)”, and the device's credential has no enable secret."
+                    message:
+                        "The device asks for a secret after “\(expected.input)”, and the device's credential has no enable secret."
                 ),
                 &actions
             )
@@ -122,7 +126,8 @@ extension DialogueMachine {
             return self.fail(
                 DialogueError(
                     code: "privilege.denied",
-                    message: "The definition of \(self.rules.platform) asks for a secret named “\(name)”; only “enable” and “login” exist."
+                    message:
+                        "The definition of \(self.rules.platform) asks for a secret named “\(name)”; only “enable” and “login” exist."
                 ),
                 &actions
             )

@@ -26,7 +26,9 @@ extension DialogueMachine {
         let line = self.terminal.bytes
         self.signOn.lineEndsSinceEnter += 1
         if !line.isBlank {
-            if !self.signOn.sawPromptLike, self.matchPrompt(self.rules.prompt, line) != nil { self.signOn.sawPromptLike = true }
+            if !self.signOn.sawPromptLike, self.matchPrompt(self.rules.prompt, line) != nil {
+                self.signOn.sawPromptLike = true
+            }
             let isAnswered = self.signOn.answeredLine.map { line.starts(with: $0) } ?? false
             self.signOn.lastLine = isAnswered ? nil : Array(line.prefix(Self.longestPrompt))
         }
@@ -59,7 +61,9 @@ extension DialogueMachine {
         if let question = self.signOnQuestion(in: line) {
             return self.expect(.signOnQuestion(question), after: DialogueTiming.signOnQuestion, &actions)
         }
-        if self.rules.asksForLogin, !self.signOn.isSecretSent, self.start(of: self.rules.passwordQuestion, atEndOf: line) != nil {
+        if self.rules.asksForLogin, !self.signOn.isSecretSent,
+            self.start(of: self.rules.passwordQuestion, atEndOf: line) != nil
+        {
             return self.expect(.loginQuestion, after: DialogueTiming.signOnQuestion, &actions)
         }
         if self.isQuestion(line) {
@@ -89,7 +93,9 @@ extension DialogueMachine {
             self.sendSignOnEnter(&actions)
         case .signOnQuestion(let question):
             guard self.signOn.answers < SignOn.mostAnswers else {
-                return self.fail(.question(line.isBlank ? self.signOn.lastLine ?? [] : line, during: "sign-on, again and again"), &actions)
+                return self.fail(
+                    .question(line.isBlank ? self.signOn.lastLine ?? [] : line, during: "sign-on, again and again"),
+                    &actions)
             }
             self.signOn.answers += 1
             self.signOn.lastLine = nil
@@ -143,7 +149,8 @@ extension DialogueError {
         let text = String(decoding: line.trimmed.suffix(200), as: UTF8.self)
         return DialogueError(
             code: "dialogue.question",
-            message: "The device asked “\(text)” during \(occasion), and nobody said what to answer. The session was given up at this question."
+            message:
+                "The device asked “\(text)” during \(occasion), and nobody said what to answer. The session was given up at this question."
         )
     }
 }

@@ -89,6 +89,7 @@ package struct DialogueMachine: Sendable {
     var recent = RecentText()
     var echoHabit = EchoHabit.unknown
     var commandsWithoutEcho = 0
+    var repeatsEcho: Bool
     /// The line before the current one, where prompts span lines.
     var previous: [UInt8] = []
     var hasPrevious = false
@@ -101,6 +102,7 @@ package struct DialogueMachine: Sendable {
     package init(platform: PlatformDefinition, hasEnableSecret: Bool) {
         self.rules = platform.rules
         self.hasEnableSecret = hasEnableSecret
+        self.repeatsEcho = platform.rules.repeatsEcho
         self.terminal = TerminalLine(columns: platform.rules.columns)
         self.command = RunningCommand([], kind: .setup, stage: .output)
     }

@@ -8,6 +8,8 @@ enum DialogueTiming {
     static let doubtful: Duration = .milliseconds(150)
     /// The prompt changed its mode, the host name being the same.
     static let changedMode: Duration = .milliseconds(50)
+    /// The known prompt right behind the echo, on a device that repeats its echo: the command may follow on the same line.
+    static let repeatedEcho: Duration = .milliseconds(50)
     /// A prompt of another host name, or one behind text without a line end: before an Enter is spent on proof.
     static let strangePrompt: Duration = .milliseconds(300)
     /// Silence behind a prompt and log messages: before an Enter is spent on a fresh prompt.

@@ -46,6 +46,8 @@ struct RunningCommand: Sendable {
     var sawPromptInOutput = false
 
     var probes = 0
+    /// Where in `held` the line begins that the Enter was sent on.
+    var probeStart = 0
     var probeLine: [UInt8] = []
     var probeLineEnds = 0
 

@@ -6,7 +6,9 @@ package struct PatternError: Error, Sendable, Hashable, CustomStringConvertible 
     /// PCRE2's words.
     package let reason: String
 
-    package var description: String { "/\(self.source)/ is not a regular expression: \(self.reason) (at offset \(self.offset))" }
+    package var description: String {
+        "/\(self.source)/ is not a regular expression: \(self.reason) (at offset \(self.offset))"
+    }
 
     static func outOfMemory(_ source: String) -> PatternError {
         PatternError(source: source, offset: 0, reason: "out of memory")

@@ -47,7 +47,9 @@ struct QuantifierTranslation {
         var end = min(start + 2, input.count)
         if end - start == 2, input[start + 1] == UInt8(ascii: "Q") {
             // Everything up to \E stands for itself.
-            while end < input.count, !(input[end] == UInt8(ascii: "E") && input[end - 1] == UInt8(ascii: "\\")) { end += 1 }
+            while end < input.count, !(input[end] == UInt8(ascii: "E") && input[end - 1] == UInt8(ascii: "\\")) {
+                end += 1
+            }
             end = min(end + 1, input.count)
         }
         self.pattern += input[start..<end]
@@ -62,7 +64,8 @@ struct QuantifierTranslation {
         while index < input.count, input[index] != UInt8(ascii: "]") {
             if input[index] == UInt8(ascii: "\\") {
                 index += 1
-            } else if input[index] == UInt8(ascii: "["), index + 1 < input.count, input[index + 1] == UInt8(ascii: ":") {
+            } else if input[index] == UInt8(ascii: "["), index + 1 < input.count, input[index + 1] == UInt8(ascii: ":")
+            {
                 // A named class such as [:alpha:]; without its end, the bracket is an ordinary character.
                 var end = index + 2
                 while end < input.count, input[end] != UInt8(ascii: "]") { end += 1 }

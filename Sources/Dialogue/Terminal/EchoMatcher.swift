@@ -24,7 +24,9 @@ struct EchoMatcher: Sendable {
 
     mutating func feed(_ text: UnsafeRawBufferPointer) {
         for byte in text where byte != 0x20 && !self.isComplete {
-            while self.matched > 0, byte != self.pattern[self.matched] { self.matched = self.fallback[self.matched - 1] }
+            while self.matched > 0, byte != self.pattern[self.matched] {
+                self.matched = self.fallback[self.matched - 1]
+            }
             if byte == self.pattern[self.matched] { self.matched += 1 }
         }
     }

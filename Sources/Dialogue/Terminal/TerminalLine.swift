@@ -91,6 +91,7 @@ struct TerminalLine: Sendable {
             }
             switch byte {
             case 0x0A:
+                if self.residue != .none, self.pendingReturn { self.cursor = self.rowStart }
                 self.pendingReturn = false
                 if self.endLine() { return .line }
             case 0x0D:

@@ -64,8 +64,16 @@ extension DeviceSession {
         self.signOn = nil
     }
 
-    func beginInTerminal(_ command: String) {
-        self.converse { machine, actions in machine.run(command, &actions) }
+    func beginInTerminal(_ command: DeviceCommand) {
+        self.converse { machine, actions in machine.run(command.text, gated: command.waitsForEcho, &actions) }
+    }
+
+    /// Takes leave of the device in its own words, if it is ready to hear them.
+    func hangUp() {
+        guard var machine = self.machine.take() else { return }
+        var actions: [DialogueMachine.Action] = []
+        machine.hangUp(&actions)
+        for case .send(let bytes) in actions { self.shell?.write(ByteBuffer(bytes: bytes)) }
     }
 
     /// What the shell channel delivers, in order.
@@ -97,19 +105,36 @@ extension DeviceSession {
         switch action {
         case .send(let bytes): self.shell?.write(ByteBuffer(bytes: bytes))
         case .sendSecret(let name): self.sendSecret(name)
-        case .startTimer(let duration):
-            self.dialogueTimer?.cancel()
-            self.dialogueTimer = self.eventLoop.scheduleTask(in: TimeAmount(duration)) {
-                self.assumeIsolated { $0.converse { machine, actions in machine.timerFired(&actions) } }
-            }
-        case .stopTimer:
-            self.dialogueTimer?.cancel()
-            self.dialogueTimer = nil
+        case .startTimer(let duration): self.startDialogueTimer(duration)
+        case .stopTimer: self.stopDialogueTimer()
         case .output(let bytes): self.take(ByteBuffer(bytes: bytes))
         case .ready: self.signOnEnded(.success(()))
         case .finished(let completion): self.finish(failure: completion.failure)
         case .failed(let error): self.dialogueFailed(error)
         }
+    }
+
+    private func startDialogueTimer(_ duration: Duration) {
+        self.stopDialogueTimer()
+        let number = self.dialogueTimerNumber
+        let fire: @Sendable () -> Void = { [weak self] in
+            self?.assumeIsolated { session in
+                guard session.dialogueTimerNumber == number else { return }
+                session.converse { machine, actions in machine.timerFired(&actions) }
+            }
+        }
+        if duration == .zero {
+            // A loop runs its tasks after it has handed out what its sockets had to read.
+            self.eventLoop.execute(fire)
+        } else {
+            self.dialogueTimer = self.eventLoop.scheduleTask(in: TimeAmount(duration), fire)
+        }
+    }
+
+    func stopDialogueTimer() {
+        self.dialogueTimerNumber += 1
+        self.dialogueTimer?.cancel()
+        self.dialogueTimer = nil
     }
 
     /// The dialogue can't go on. What it was about ends with its error, everything else with the session.

@@ -46,6 +46,8 @@ public actor DeviceSession {
     /// What arrived before the shell could be written to.
     var early: [ShellEvent] = []
     var dialogueTimer: Scheduled<Void>?
+    /// A timer that is out of date when it fires does nothing.
+    var dialogueTimerNumber: UInt64 = 0
     var hasBegunSignOn = false
     var signOn: CheckedContinuation<Result<Void, DeviceError>, Never>?
     /// The exec channel's side: see DeviceSession+Exec.
@@ -161,7 +163,7 @@ public actor DeviceSession {
             self.assumeIsolated { $0.commandTimedOut(request.id, timeout) }
         }
         switch self.plan.platform.transport {
-        case .terminal: self.beginInTerminal(request.command.text)
+        case .terminal: self.beginInTerminal(request.command)
         case .exec: self.beginExecution(request)
         }
     }
@@ -299,21 +301,21 @@ public actor DeviceSession {
         let waiting = self.queue.refuse(error)
         let interrupted = self.queue.finish()
         self.commandTimer?.cancel()
-        self.dialogueTimer?.cancel()
+        self.stopDialogueTimer()
         self.execution?.cancel()
         self.logger.debug(
             "session closing",
             metadata: ["device": "\(self.device.name)", "session": "\(self.id)", "reason": "\(error.code)"]
         )
         self.tell(.closing)
+        self.hangUp()
 
         let connection = self.connection
         let shell = self.shell
         self.closing = Task {
-            // The interrupt character leaves before the channel closes: both are written in order.
+            // What has been written before (an interrupt, a farewell) leaves before the channel closes.
             shell?.close()
             await connection?.close()
-            self.machine = nil
             self.shell = nil
             self.connection = nil
             self.tell(.closed)

@@ -32,11 +32,17 @@ let package = Package(
 
         // The engine, from the bottom up. Dependencies point down only.
         .target(
+            name: "CLibSSH2Keys",
+            dependencies: ["CLibSSH2"],
+            linkerSettings: [.linkedLibrary("crypto")]
+        ),
+        .target(
             name: "SSH",
             dependencies: [
-                "CLibSSH2",
+                "CLibSSH2", "CLibSSH2Keys",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
@@ -119,6 +125,8 @@ let package = Package(
             dependencies: [
                 "Lab",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),
@@ -142,16 +150,36 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["Lab"],
+            dependencies: ["CRDKafka", "Lab"],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
-        .testTarget(name: "SSHTests", dependencies: ["SSH", "Lab", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "SSHTests",
+            dependencies: [
+                "SSH", "TestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "DialogueTests", dependencies: ["Dialogue", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "LabTests",
+            dependencies: [
+                "CLibSSH", "Lab", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Worker", "Lab", "TestSupport"],

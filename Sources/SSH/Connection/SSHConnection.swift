@@ -1,15 +1,42 @@
+import CLibSSH2
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
 
 /// One SSH connection: transport, authentication, and the channels on it.
 ///
-/// Isolation: an actor whose executor is the connection's event loop. libssh2 is only ever called there.
+/// Isolation: an actor whose executor is the connection's event loop. libssh2 is only ever called there, except for signing
+/// while a connection is set up, which a thread pool does.
+///
+/// A connection that nobody holds any more is closed.
 package actor SSHConnection {
     package nonisolated let eventLoop: any EventLoop
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { fatalError("stub") }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        self.eventLoop.executor.asUnownedSerialExecutor()
+    }
 
-    private init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+    /// The server's identification string (RFC 4253 §4.2), such as `SSH-2.0-OpenSSH_9.2`.
+    package nonisolated let serverIdentification: String
+    /// Completes when the connection is gone, with the reason (`nil` when this side closed it).
+    package nonisolated let closeFuture: EventLoopFuture<SSHError?>
+
+    private let core: NIOLoopBound<SessionCore>
+    private nonisolated let hasClosed = NIOLockedValueBox(false)
+
+    private init(_ established: ConnectionAttempt.Established, on eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        self.core = established.core
+        self.serverIdentification = established.identification
+        self.closeFuture = established.closeFuture
+        self.closeFuture.whenComplete { [hasClosed] _ in hasClosed.withLockedValue { $0 = true } }
+    }
+
+    deinit {
+        // A loop that has shut down has closed its channels, and takes no more work.
+        guard !self.hasClosed.withLockedValue({ $0 }) else { return }
+        let core = self.core
+        self.eventLoop.execute { core.value.close() }
+    }
 
     /// Connects, checks the host key, authenticates.
     ///
@@ -18,59 +45,88 @@ package actor SSHConnection {
         _ configuration: SSHConfiguration,
         on eventLoop: any EventLoop,
         logger: Logger
-    ) async throws(SSHError) -> SSHConnection { fatalError("stub") }
-
-    /// What a connection tells of itself for results and logs: negotiated algorithms, server identification string.
-    package nonisolated var serverIdentification: String { fatalError("stub") }
+    ) async throws(SSHError) -> SSHConnection {
+        let credentials = await Credential.prepare(configuration.authentication)
+        if let error = Credential.onlyError(credentials) { throw error }
+        let attempt = NIOLoopBoundBox.makeEmptyBox(valueType: ConnectionAttempt.self, eventLoop: eventLoop)
+        let isCancelled = NIOLockedValueBox(false)
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation {
+                (continuation: CheckedContinuation<Result<ConnectionAttempt.Established, SSHError>, Never>) in
+                eventLoop.execute {
+                    let started = ConnectionAttempt(configuration, credentials, on: eventLoop, logger)
+                    attempt.value = started
+                    if isCancelled.withLockedValue({ $0 }) { started.cancel() }
+                    started.start { continuation.resume(returning: $0) }
+                }
+            }
+        } onCancel: {
+            isCancelled.withLockedValue { $0 = true }
+            eventLoop.execute { attempt.value?.cancel() }
+        }
+        return SSHConnection(try result.get(), on: eventLoop)
+    }
 
     /// Opens a channel with a terminal and a shell.
     ///
-    /// `receive` is called on the event loop, in order, for every piece of output (stdout and stderr merged), and exactly once with `.closed`
-    /// as the last call, whoever closed it. It must not block.
+    /// `receive` is called on the event loop, in order, for every piece of output (stdout and stderr merged), and exactly once with
+    /// `.closed` as the last call, whoever closed it. It must not block. When this throws, `receive` is never called.
+    ///
+    /// - Throws: `channelRefused` if the server refuses or doesn't answer in time; `sessionLost`, `sessionClosed`, `cancelled`.
     package func openShell(
         _ terminal: PseudoTerminal,
         receive: @escaping @Sendable (ShellEvent) -> Void
-    ) async throws(SSHError) -> SSHShell { fatalError("stub") }
+    ) async throws(SSHError) -> SSHShell {
+        let channel = self.makeChannel(.shell(terminal))
+        let eventLoop = self.eventLoop
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<Result<Void, SSHError>, Never>) in
+                self.begin(channel) { $0.openShell(resuming: continuation, receive: receive) }
+            }
+        } onCancel: {
+            eventLoop.execute { channel.value.cancelStart() }
+        }
+        try result.get()
+        return SSHShell(channel: channel)
+    }
 
-    /// Runs one command on a channel of its own, without a terminal.
+    /// Runs one command on a channel of its own, without a terminal and without input.
     ///
     /// `output` is called on the event loop for each piece. Cancelling the task closes the channel.
     /// - Throws: `sessionLost` if the connection breaks before the exit status; `channelRefused` if the command was never started.
     package func execute(
         _ command: String,
         output: @escaping @Sendable (ExecStream, ByteBuffer) -> Void
-    ) async throws(SSHError) -> SSHExit { fatalError("stub") }
+    ) async throws(SSHError) -> SSHExit {
+        let channel = self.makeChannel(.command(command))
+        let eventLoop = self.eventLoop
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<Result<SSHExit, SSHError>, Never>) in
+                self.begin(channel) { $0.runCommand(resuming: continuation, output: output) }
+            }
+        } onCancel: {
+            eventLoop.execute { channel.value.cancel() }
+        }
+        return try result.get()
+    }
+
+    private func makeChannel(_ request: SessionChannel.Request) -> NIOLoopBound<SessionChannel> {
+        NIOLoopBound(SessionChannel(request, core: self.core.value), eventLoop: self.eventLoop)
+    }
+
+    /// Isolated, so that the closures above have to run here: one that doesn't use `self` would leave the event loop.
+    private func begin(_ channel: NIOLoopBound<SessionChannel>, _ body: (SessionChannel) -> Void) { body(channel.value) }
 
     /// Says goodbye (SSH_MSG_DISCONNECT) if that doesn't block, and closes. Idempotent; returns when the socket is closed.
-    package func close() async { fatalError("stub") }
-
-    /// Completes when the connection is gone, with the reason (`nil` when this side closed it).
-    package nonisolated var closeFuture: EventLoopFuture<SSHError?> { fatalError("stub") }
+    package func close() async {
+        self.core.value.close()
+        _ = try? await self.closeFuture.get()
+    }
 }
 
-package enum ShellEvent: Sendable {
-    case data(ByteBuffer)
-    /// The shell ended: `nil` after an orderly end of file or our own close, else why.
-    case closed(SSHError?)
-}
-
-package enum ExecStream: Sendable { case standardOutput, standardError }
-
-/// How a command on an exec channel ended (RFC 4254 §6.10).
-package enum SSHExit: Sendable, Hashable {
-    case status(Int)
-    /// Killed by this signal, named without `SIG`.
-    case signal(String)
-    /// The server closed the channel and told neither.
-    case unknown
-}
-
-/// An open shell channel.
-package struct SSHShell: Sendable {
-    /// Queues bytes for the device. Call on the connection's event loop only (traps otherwise).
-    ///
-    /// Bytes given after the shell has closed are dropped: `.closed` has been or will be delivered.
-    package func write(_ bytes: ByteBuffer) { fatalError("stub") }
-    /// Closes the channel; the connection stays. Call on the event loop only.
-    package func close() { fatalError("stub") }
+extension SessionCore {
+    /// Closes as asked by this side.
+    func close() {
+        self.shutDown(reason: nil, farewell: (SSH_DISCONNECT_BY_APPLICATION, "closed by user"))
+    }
 }

@@ -1,4 +1,5 @@
 import Crypto
+import Foundation
 
 /// A server's public host key (RFC 4253 §6.6), as shown in the key exchange.
 package struct HostKey: Sendable, Hashable {
@@ -11,17 +12,21 @@ package struct HostKey: Sendable, Hashable {
         self.algorithm = algorithm
         self.blob = blob
     }
-}
 
-/// Decides whether a server is the one that the caller means.
-///
-/// Called on the connection's event loop between key exchange and authentication, for every connection of every kind;
-/// nothing is sent to the server before it returns. It must not block for long.
-package protocol HostKeyVerifier: Sendable {
-    /// The key types (names as in ``HostKey/algorithm``) known for this host; they are negotiated first, so that a server
-    /// with several keys shows one that can be checked. Empty when nothing is known.
-    func knownAlgorithms(host: String, port: Int) -> [String]
+    /// Reads the type from the blob. `nil` if the blob doesn't begin with one.
+    package init?(blob: [UInt8]) {
+        var reader = WireReader(blob)
+        guard let name = reader.readString(), !name.isEmpty, name.count <= 64 else { return nil }
+        self.init(algorithm: String.printable(name, limit: 64), blob: blob)
+    }
 
-    /// Returns if the key is acceptable. Throws `hostKeyUnknown` or `hostKeyChanged` otherwise.
-    func verify(_ key: HostKey, host: String, port: Int) throws(SSHError)
+    /// `SHA256:` and the hash in base64 without padding, as OpenSSH shows it.
+    package var fingerprint: String { Self.fingerprint(SHA256.hash(data: self.blob)) }
+
+    static func fingerprint(_ digest: SHA256Digest) -> String {
+        "SHA256:" + Data(digest).base64EncodedString().prefix { $0 != "=" }
+    }
+
+    /// The key as in `known_hosts` and `authorized_keys`: type and base64.
+    package var text: String { "\(self.algorithm) \(Data(self.blob).base64EncodedString())" }
 }

@@ -1,0 +1,42 @@
+import NIOCore
+import SSH
+
+/// Commands on exec channels: each on a channel of its own, with an exit status.
+extension DeviceSession {
+    func beginExecution(_ request: PendingCommand) {
+        guard let connection = self.connection else { return }
+        let id = request.id
+        self.execution = Task {
+            do throws(SSHError) {
+                let exit = try await connection.execute(request.command.text) { _, piece in
+                    self.assumeIsolated { if $0.queue.running?.id == id { $0.take(piece) } }
+                }
+                self.executionEnded(id, exit)
+            } catch {
+                self.executionFailed(id, error)
+            }
+        }
+    }
+
+    private func executionEnded(_ id: UInt64, _ exit: SSHExit) {
+        guard self.queue.running?.id == id else { return }
+        switch exit {
+        case .status(0): self.finish(failure: nil, exitStatus: 0)
+        case .status(let status): self.finish(failure: "exit status \(status)", exitStatus: status)
+        case .signal(let name): self.finish(failure: "killed by signal \(name)")
+        case .unknown: self.finish(failure: "the device told no exit status")
+        }
+        self.startNext()
+    }
+
+    private func executionFailed(_ id: UInt64, _ error: SSHError) {
+        guard self.queue.running?.id == id else { return }
+        switch error.code {
+        case .channelRefused:
+            // Refused before it began: neither the command nor the session has come to harm.
+            self.fail(DeviceError(error, device: self.device.name))
+            self.startNext()
+        default: self.lost(error)
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import Foundation
+
+/// Decides what to try next while signing on (RFC 4252). Value type, no I/O.
+///
+/// The credentials are tried in the configured order, each at most once, and only by methods that the server offers. After a
+/// rejection the server's list is asked again: it is shorter or different after a partial success (§5.1), which libssh2
+/// reports like a failure.
+struct AuthenticationPlan: Sendable {
+    enum Action: Sendable {
+        /// Ask for the methods that can continue, then call ``offered(_:)``.
+        case askMethods
+        case password(Secret)
+        case keyboardInteractive(Secret)
+        /// With an RSA key, the name of the signature algorithm; `nil`: the key's own.
+        case publicKey(PreparedKey, signature: String?)
+        case fail(SSHError)
+    }
+
+    /// A credential, and for an RSA key one of the ways to sign with it.
+    private struct Attempt {
+        let credential: Credential
+        var signature: String?
+        /// Whether this is another way to sign with the key of the attempt before.
+        var repeatsKey = false
+    }
+
+    private let username: String
+    private let credentials: [Credential]
+    private var untried: [Attempt] = []
+    private var offer: [String] = []
+    /// Methods that the server rejected, for the message.
+    private var rejectedMethods: [String] = []
+    private var keyError: SSHError?
+    private var hasRejectedRSAKey = false
+
+    init(username: String, credentials: [Credential]) {
+        self.username = username
+        self.credentials = credentials
+    }
+
+    /// Whether the server has said no to any credential.
+    var hasBeenRejected: Bool { !self.rejectedMethods.isEmpty }
+
+    /// What to do first.
+    ///
+    /// - Parameter server: the server's identification string, which decides how RSA keys sign.
+    mutating func start(server: String) -> Action {
+        for credential in self.credentials {
+            if case .key(let key) = credential, key.isRSA, key.parsed != nil {
+                for (index, signature) in RSASignatures.order(server: server).enumerated() {
+                    self.untried.append(
+                        Attempt(credential: credential, signature: signature.label, repeatsKey: index > 0))
+                }
+            } else {
+                self.untried.append(Attempt(credential: credential))
+            }
+        }
+        self.dropUnusable()
+        return self.untried.isEmpty ? self.giveUp() : .askMethods
+    }
+
+    /// The server's list of methods has come.
+    mutating func offered(_ methods: [String]) -> Action {
+        self.offer = methods
+        self.dropUnusable()
+        for (index, attempt) in self.untried.enumerated() {
+            guard let action = self.action(for: attempt) else { continue }
+            self.untried.remove(at: index)
+            return action
+        }
+        return self.giveUp()
+    }
+
+    /// The server said no, or not enough yet.
+    mutating func rejected(_ method: String, isRSAKey: Bool = false) -> Action {
+        self.rejectedMethods.append(method)
+        if isRSAKey { self.hasRejectedRSAKey = true }
+        self.dropUnusable()
+        // The same key signed in another way: no need to ask again, and asking counts as a failure with some servers.
+        if isRSAKey, let next = self.untried.first, next.repeatsKey { return self.offered(self.offer) }
+        return self.untried.isEmpty ? self.giveUp() : .askMethods
+    }
+
+    /// The key could not be used; nothing was said about it to the server, so its list still holds.
+    mutating func keyFailed(_ error: SSHError) -> Action {
+        if self.keyError == nil { self.keyError = error }
+        return self.offered(self.offer)
+    }
+
+    private func action(for attempt: Attempt) -> Action? {
+        switch attempt.credential {
+        case .password(let password):
+            if self.offer.contains("password") { return .password(password) }
+            if self.offer.contains("keyboard-interactive") { return .keyboardInteractive(password) }
+            return nil
+        case .key(let key):
+            return self.offer.contains("publickey") ? .publicKey(key, signature: attempt.signature) : nil
+        case .unusable:
+            return nil
+        }
+    }
+
+    private mutating func dropUnusable() {
+        self.untried.removeAll { attempt in
+            guard case .unusable(let error) = attempt.credential else { return false }
+            if self.keyError == nil { self.keyError = error }
+            return true
+        }
+    }
+
+    private func giveUp() -> Action {
+        if self.rejectedMethods.isEmpty, let keyError = self.keyError { return .fail(keyError) }
+        var message: String
+        if self.rejectedMethods.isEmpty {
+            message =
+                "No configured credential fits: the server accepts \(Self.sentence(self.offer)) from user \(self.username)."
+        } else {
+            message = "The server rejected user \(self.username) (tried \(Self.sentence(self.rejectedMethods)))."
+            if !self.offer.isEmpty { message += " It accepts \(Self.sentence(self.offer))." }
+        }
+        if self.hasRejectedRSAKey, !SigningKey.isAvailable, LibSSH2Library.version.hasPrefix("1.10.") {
+            message +=
+                " The RSA key may have been refused because libssh2 \(LibSSH2Library.version) signs with SHA-1 only;"
+                + " use an Ed25519 or ECDSA key."
+        }
+        if let keyError = self.keyError { message += " \(keyError.message)" }
+        return .fail(SSHError(.authenticationFailed, message))
+    }
+
+    private static func sentence(_ names: [String]) -> String {
+        names.isEmpty ? "no method" : names.joined(separator: ", ")
+    }
+}
+
+/// How to sign with an RSA key (RFC 8332).
+///
+/// A server says which algorithms it takes in a message that libssh2 1.10 drops, so its identification string decides. OpenSSH
+/// takes SHA-2 from 7.2 on, and SHA-1 no more from 8.8 on. With others SHA-1 comes first: the older they are, the likelier that
+/// it is all they know, and a server of libssh falls silent when it sees another name in the key.
+enum RSASignatures: Sendable, Hashable {
+    case sha1, sha512
+
+    /// The name to sign under; `nil`: the key's own, `ssh-rsa`.
+    var label: String? { self == .sha512 ? "rsa-sha2-512" : nil }
+
+    static func order(server: String) -> [RSASignatures] {
+        if let start = server.range(of: "OpenSSH_")?.upperBound {
+            let numbers = server[start...].prefix { $0.isNumber || $0 == "." }.split(separator: ".").compactMap { Int($0) }
+            guard let major = numbers.first else { return [.sha512, .sha1] }
+            return (major, numbers.dropFirst().first ?? 0) >= (7, 2) ? [.sha512] : [.sha1]
+        }
+        return server.lowercased().contains("libssh") ? [.sha1] : [.sha1, .sha512]
+    }
+}

@@ -1,0 +1,265 @@
+import CLibSSH2
+import NIOCore
+
+/// One session channel (RFC 4254 §6), from the request to the end.
+///
+/// Isolation: as ``SessionCore``.
+final class SessionChannel {
+    enum Request {
+        case shell(PseudoTerminal)
+        case command(String)
+    }
+
+    enum End {
+        /// The server ended the channel in good order.
+        case exited(SSHExit)
+        case closedLocally
+        case failed(SSHError)
+    }
+
+    enum Phase {
+        /// Behind other openings.
+        case waiting
+        case opening
+        case requestingTerminal
+        case starting
+        case running
+        /// All output is read; the exit status comes before the server's close.
+        case awaitingClose
+        case ended
+    }
+
+    /// Bytes taken from libssh2 at a time: the largest data packet.
+    static let readSize = Int(LIBSSH2_CHANNEL_PACKET_DEFAULT)
+    /// The receive window. What comes in is passed on at once, so this only bounds what is on the way.
+    static let window: UInt32 = 512 * 1024
+    /// Bytes that may wait for the server to take them.
+    static let maximumOutgoing = 16 * 1024 * 1024
+
+    let request: Request
+    let core: SessionCore
+    private(set) var phase = Phase.waiting
+    private var handle: LibSSH2Channel?
+    private var outgoing = ByteBuffer()
+    private var owesEndOfFile = false
+    private var timer: Scheduled<Void>?
+
+    private var onOutput: ((ExecStream, ByteBuffer) -> Void)?
+    private var onStart: (() -> Void)?
+    private var onEnd: ((End) -> Void)?
+
+    init(_ request: Request, core: SessionCore) {
+        self.request = request
+        self.core = core
+        if case .command = request { self.owesEndOfFile = true }
+    }
+
+    // MARK: - What the owner asks for
+
+    /// Puts the channel in line to be opened. To be called once.
+    ///
+    /// - Parameters:
+    ///   - output: called for each piece of output, in order.
+    ///   - started: called when the shell or command has been started.
+    ///   - ended: called exactly once, last.
+    func begin(
+        output: @escaping (ExecStream, ByteBuffer) -> Void,
+        started: @escaping () -> Void,
+        ended: @escaping (End) -> Void
+    ) {
+        self.onOutput = output
+        self.onStart = started
+        self.onEnd = ended
+        self.core.enqueue(self)
+    }
+
+    /// Queues bytes; dropped when the channel has ended.
+    func write(_ bytes: ByteBuffer) {
+        guard self.phase == .running, bytes.readableBytes > 0 else { return }
+        if self.outgoing.readableBytes == 0 {
+            self.outgoing = bytes
+        } else {
+            guard self.outgoing.readableBytes + bytes.readableBytes <= Self.maximumOutgoing else {
+                self.finish(
+                    .failed(
+                        SSHError(
+                            .sessionLost,
+                            "\(self.core.endpoint) takes no input: \(Self.maximumOutgoing) bytes are waiting.")))
+                return
+            }
+            var bytes = bytes
+            self.outgoing.writeBuffer(&bytes)
+        }
+        self.writeOutgoing()
+        self.core.flushAfterWrite()
+    }
+
+    func close() { self.finish(.closedLocally) }
+
+    /// Gives up an opening that is under way; a program that runs is left alone.
+    func cancelStart() {
+        if self.onStart != nil { self.cancel() }
+    }
+
+    func cancel() { self.finish(.failed(SSHError(.cancelled, "The operation was cancelled."))) }
+
+    // MARK: - What the core drives
+
+    /// Bounds the time until the program runs.
+    func startTimer() {
+        let bound = self.core.configuration.timeouts.channel
+        self.timer = self.core.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(bound)) { [weak self] in
+            guard let self else { return }
+            self.finish(
+                .failed(
+                    SSHError(
+                        .channelRefused, "\(self.core.endpoint) did not answer the request for a channel within \(bound.brief).")))
+        }
+    }
+
+    func isBeingOpened() { self.phase = .opening }
+
+    func opened(_ handle: LibSSH2Channel) {
+        self.handle = handle
+        switch self.request {
+        case .shell:
+            handle.mergeStandardError()
+            self.phase = .requestingTerminal
+        case .command:
+            self.phase = .starting
+        }
+    }
+
+    /// Goes as far as it can with what libssh2 has. `true` if anything happened.
+    func advance() -> Bool {
+        guard let handle = self.handle else { return false }
+        switch self.phase {
+        case .waiting, .opening, .ended:
+            return false
+        case .requestingTerminal:
+            guard case .shell(let terminal) = self.request else { return false }
+            return self.follow(handle.requestTerminal(terminal), "a terminal") { self.phase = .starting }
+        case .starting:
+            switch self.request {
+            case .shell: return self.follow(handle.startShell(), "a shell") { self.hasStarted() }
+            case .command(let text): return self.follow(handle.execute(text), "the command") { self.hasStarted() }
+            }
+        case .running:
+            return self.run(handle)
+        case .awaitingClose:
+            return self.follow(handle.hasBeenClosed(), "the close") { self.finish(.exited(handle.exit)) }
+        }
+    }
+
+    /// Ends the channel on this side. Safe to call in any phase; only the first call counts.
+    func finish(_ end: End) {
+        guard self.phase != .ended else { return }
+        self.phase = .ended
+        self.timer?.cancel()
+        self.timer = nil
+        self.outgoing = ByteBuffer()
+        let onEnd = self.onEnd
+        self.onOutput = nil
+        self.onStart = nil
+        self.onEnd = nil
+        self.core.retire(self, handle: self.handle)
+        self.handle = nil
+        onEnd?(end)
+    }
+
+    /// Queues end of file and close without waiting for the answer.
+    func sayClose() { _ = self.handle?.close() }
+
+    // MARK: - Running
+
+    private func hasStarted() {
+        self.timer?.cancel()
+        self.timer = nil
+        self.phase = .running
+        let onStart = self.onStart
+        self.onStart = nil
+        onStart?()
+    }
+
+    private func run(_ handle: LibSSH2Channel) -> Bool {
+        var hasMoved = self.writeOutgoing()
+        if self.owesEndOfFile, self.phase == .running {
+            // A command has no input; one that reads would wait for ever.
+            hasMoved = self.follow(handle.sendEndOfFile(), "the end of input") { self.owesEndOfFile = false } || hasMoved
+        }
+        if self.phase == .running { hasMoved = self.read(handle, LibSSH2Channel.standardOutput) || hasMoved }
+        if case .command = self.request, self.phase == .running {
+            hasMoved = self.read(handle, LibSSH2Channel.standardError) || hasMoved
+        }
+        guard self.phase == .running, handle.isAtEnd else { return hasMoved }
+        switch self.request {
+        case .shell: self.finish(.exited(.unknown))
+        case .command: self.phase = .awaitingClose
+        }
+        return true
+    }
+
+    private func read(_ handle: LibSSH2Channel, _ stream: Int32) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { scratch in
+            var hasMoved = false
+            while self.phase == .running {
+                switch handle.read(stream: stream, into: scratch) {
+                case .pending, .ready(0):
+                    return hasMoved
+                case .failed(let failure):
+                    self.fail(failure, "to be read")
+                    return true
+                case .ready(let count):
+                    hasMoved = true
+                    let piece = ByteBuffer(bytes: UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+                    self.onOutput?(stream == LibSSH2Channel.standardOutput ? .standardOutput : .standardError, piece)
+                }
+            }
+            return hasMoved
+        }
+    }
+
+    /// Hands waiting bytes to libssh2, as far as the window and the socket allow. `true` if any went.
+    @discardableResult
+    private func writeOutgoing() -> Bool {
+        var hasMoved = false
+        while self.phase == .running, self.outgoing.readableBytes > 0, let handle = self.handle {
+            guard self.core.takesOutput else {
+                self.core.hasMoreOutput = true
+                return hasMoved
+            }
+            switch handle.write(&self.outgoing) {
+            case .pending, .ready(0):
+                return hasMoved
+            case .failed(let failure):
+                self.fail(failure, "input")
+                return true
+            case .ready:
+                hasMoved = true
+            }
+        }
+        return hasMoved
+    }
+
+    /// Goes on with `next` when the operation is done. `true` unless it is still pending.
+    private func follow(_ progress: LibSSH2Progress<Void>, _ what: String, _ next: () -> Void) -> Bool {
+        switch progress {
+        case .pending:
+            return false
+        case .ready:
+            next()
+        case .failed(let failure):
+            self.fail(failure, what)
+        }
+        return true
+    }
+
+    private func fail(_ failure: LibSSH2Failure, _ what: String) {
+        if failure.endsSession {
+            self.core.shutDown(reason: self.core.sessionFailed(failure))
+        } else {
+            self.finish(
+                .failed(SSHError(.channelRefused, "\(self.core.endpoint) refused \(what): \(failure.message).")))
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Logging
+import NIOCore
+
+/// One attempt to connect, which can be cancelled in every phase.
+///
+/// Isolation: on the event loop of the connection.
+final class ConnectionAttempt {
+    /// A session that is ready for channels.
+    struct Established: Sendable {
+        let core: NIOLoopBound<SessionCore>
+        let identification: String
+        let closeFuture: EventLoopFuture<SSHError?>
+    }
+
+    private let configuration: SSHConfiguration
+    private let credentials: [Credential]
+    private let eventLoop: any EventLoop
+    private let logger: Logger
+    private var completion: ((Result<Established, SSHError>) -> Void)?
+    private var outcome: Result<Established, SSHError>?
+    private var core: SessionCore?
+    private var timer: Scheduled<Void>?
+
+    init(_ configuration: SSHConfiguration, _ credentials: [Credential], on eventLoop: any EventLoop, _ logger: Logger) {
+        self.configuration = configuration
+        self.credentials = credentials
+        self.eventLoop = eventLoop
+        self.logger = logger
+    }
+
+    /// - Parameter completion: called once.
+    func start(_ completion: @escaping (Result<Established, SSHError>) -> Void) {
+        if let outcome = self.outcome {
+            completion(outcome)
+            return
+        }
+        self.completion = completion
+        let bound = self.configuration.timeouts.connect
+        self.timer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(bound)) {
+            self.finish(
+                .failure(TransportBootstrap.timedOut(self.configuration.host, self.configuration.port, bound)))
+        }
+        TransportBootstrap.connect(
+            host: self.configuration.host, port: self.configuration.port, timeouts: self.configuration.timeouts,
+            on: self.eventLoop
+        ).assumeIsolated().whenComplete { result in
+            switch result {
+            case .failure(let error):
+                self.finish(
+                    .failure(
+                        TransportBootstrap.failure(
+                            error, host: self.configuration.host, port: self.configuration.port, timeout: bound)))
+            case .success(let channel):
+                self.connected(channel)
+            }
+        }
+    }
+
+    /// Gives up. What has been opened is closed; what opens later is closed then.
+    func cancel() {
+        let error = SSHError(.cancelled, "The connection attempt was cancelled.")
+        self.core?.shutDown(reason: error)
+        self.finish(.failure(error))
+    }
+
+    private func connected(_ channel: any Channel) {
+        guard self.outcome == nil else {
+            channel.close(promise: nil)
+            return
+        }
+        self.timer?.cancel()
+        do {
+            let core = try SessionCore(
+                configuration: self.configuration, credentials: self.credentials, eventLoop: self.eventLoop,
+                logger: self.logger)
+            try channel.pipeline.syncOperations.addHandler(core)
+            self.core = core
+            core.establish { result in
+                self.finish(
+                    result.map { identification in
+                        Established(
+                            core: NIOLoopBound(core, eventLoop: self.eventLoop), identification: identification,
+                            closeFuture: core.closeFuture)
+                    })
+            }
+        } catch {
+            channel.close(promise: nil)
+            self.finish(
+                .failure(
+                    (error as? SSHError) ?? SSHError(.connectFailed, "The connection could not be set up: \(error).")))
+        }
+    }
+
+    private func finish(_ outcome: Result<Established, SSHError>) {
+        guard self.outcome == nil else { return }
+        self.outcome = outcome
+        self.timer?.cancel()
+        self.timer = nil
+        let completion = self.completion
+        self.completion = nil
+        completion?(outcome)
+    }
+}

@@ -1,0 +1,159 @@
+import CLibSSH2
+import NIOCore
+
+/// The channels of an open session.
+extension SessionCore {
+    /// Channels open or asked for at a time, and channels whose close the server owes an answer to.
+    private static let maximumChannels = 256
+    private static let maximumClosing = 64
+
+    /// Puts a channel in line. It hears of everything through its callbacks, also of a refusal here.
+    func enqueue(_ channel: SessionChannel) {
+        guard case .open = self.phase else {
+            channel.finish(.failed(self.closeReason ?? SSHError(.sessionClosed, "The connection has been closed.")))
+            return
+        }
+        guard self.channels.count + self.waiting.count < Self.maximumChannels else {
+            channel.finish(.failed(SSHError(.channelRefused, "There are \(Self.maximumChannels) channels already.")))
+            return
+        }
+        guard self.closing.count < Self.maximumClosing else {
+            channel.finish(
+                .failed(
+                    SSHError(
+                        .channelRefused,
+                        "\(Self.maximumClosing) commands that were given up have not ended on \(self.endpoint).")))
+            return
+        }
+        self.waiting.append(channel)
+        channel.startTimer()
+        self.pump()
+    }
+
+    /// Whether channels may give libssh2 more to send.
+    var takesOutput: Bool {
+        guard let wire = self.session?.wire, wire.outbound.readableBytes < Self.maximumUnflushed else { return false }
+        return self.context?.channel.isWritable ?? false
+    }
+
+    private static let maximumUnflushed = 256 * 1024
+
+    /// Moves every channel as far as it goes with the input that has been released.
+    func stepChannels() {
+        var hasMoved = true
+        while hasMoved, case .open = self.phase {
+            hasMoved = self.stepOpening()
+            for channel in self.channels where channel.advance() { hasMoved = true }
+            if case .open = self.phase { self.stepClosing() }
+        }
+        if case .open = self.phase { self.pumpByParkedChannel() }
+    }
+
+    private func stepOpening() -> Bool {
+        guard let session = self.session else { return false }
+        if self.opening == nil {
+            guard !self.waiting.isEmpty else { return false }
+            let next = self.waiting.removeFirst()
+            if case .fresh(let handle) = self.parked, !handle.isAtEnd {
+                self.parked = nil
+                self.hasOpened(next, handle)
+                return true
+            }
+            next.isBeingOpened()
+            self.opening = .channel(next)
+        }
+        let result = session.openChannel(window: SessionChannel.window)
+        if case .pending = result { return false }
+        let opening = self.opening
+        self.opening = nil
+        switch (result, opening) {
+        case (.pending, _):
+            break
+        case (.failed(let failure), _) where failure.endsSession:
+            self.opening = opening
+            self.shutDown(reason: self.sessionFailed(failure))
+        case (.failed, .channel(let channel)) where self.closedSinceOpening:
+            // A server with a limit counts a channel until it has worked through its close, and says no to one that is asked
+            // for in the same breath. This answer came after that, so another try is a fair one.
+            self.closedSinceOpening = false
+            self.waiting.insert(channel, at: 0)
+        case (.failed(let failure), .channel(let channel)):
+            channel.finish(
+                .failed(SSHError(.channelRefused, "\(self.endpoint) refused a channel: \(failure.message).")))
+        case (.failed, _):
+            break
+        case (.ready(let handle), .channel(let channel)):
+            self.closedSinceOpening = false
+            self.hasOpened(channel, handle)
+        case (.ready(let handle), .spare):
+            self.parked = .fresh(handle)
+        case (.ready(let handle), _):
+            self.closing.append(handle)
+        }
+        return true
+    }
+
+    private func hasOpened(_ channel: SessionChannel, _ handle: LibSSH2Channel) {
+        _ = self.parked?.handle.free()
+        self.parked = nil
+        self.channels.append(channel)
+        channel.opened(handle)
+    }
+
+    /// Takes leave of a channel that has ended, in whatever phase it was.
+    func retire(_ channel: SessionChannel, handle: LibSSH2Channel?) {
+        self.waiting.removeAll { $0 === channel }
+        if let owner = self.opening?.owner, owner === channel { self.opening = .abandoned }
+        self.channels.removeAll { $0 === channel }
+        guard case .open = self.phase, let handle else { return }
+        self.closing.append(handle)
+        self.pump()
+    }
+
+    private func stepClosing() {
+        guard !self.closing.isEmpty else { return }
+        self.closing.removeAll { handle in
+            if case .pending = handle.close() { return false }
+            self.closedSinceOpening = true
+            if self.channels.isEmpty {
+                _ = self.parked?.handle.free()
+                self.parked = .finished(handle)
+            } else {
+                _ = handle.free()
+            }
+            return true
+        }
+    }
+
+    /// Makes libssh2 take in packets when nothing else does.
+    private func pumpByParkedChannel() {
+        guard self.channels.isEmpty, self.opening == nil, let handle = self.parked?.handle else { return }
+        // The size is that of all other reads: the library then has no reason to enlarge the window of a closed channel.
+        let result = withUnsafeTemporaryAllocation(byteCount: SessionChannel.readSize, alignment: 16) { scratch in
+            handle.read(stream: LibSSH2Channel.standardOutput, into: scratch)
+        }
+        if case .failed(let failure) = result, failure.endsSession {
+            self.shutDown(reason: self.sessionFailed(failure))
+        }
+    }
+
+    // MARK: - Keepalive
+
+    func startKeepalive() {
+        guard case .open = self.phase, let interval = self.configuration.keepaliveInterval, interval > .zero else { return }
+        self.keepaliveTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(interval)) { [weak self] in
+            self?.keepAlive()
+            self?.startKeepalive()
+        }
+    }
+
+    private func keepAlive() {
+        guard case .open = self.phase, let session = self.session, self.takesOutput else { return }
+        session.sendKeepalive()
+        if self.channels.isEmpty, self.waiting.isEmpty, self.closing.isEmpty, self.opening == nil, self.parked == nil {
+            // Without any channel the server's own questions would go unanswered.
+            self.opening = .spare
+        }
+        self.pump()
+    }
+}

@@ -1,0 +1,297 @@
+import CLibSSH2
+import Logging
+import NIOCore
+
+/// The working part of one SSH connection: channel handler of its TCP connection, and the only user of its libssh2 session.
+///
+/// Bytes come in by ``channelRead(context:data:)``, ``pump()`` lets libssh2 work on them and moves everything on as far as it
+/// goes, and what libssh2 wants sent leaves with one flush.
+///
+/// Isolation: everything happens on `eventLoop`. ``SSHConnection`` is the face for other tasks.
+final class SessionCore: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase {
+        /// Waiting for the server's identification string.
+        case identifying
+        case keyExchange
+        case authenticating
+        case open
+        case closed
+    }
+
+    let eventLoop: any EventLoop
+    let configuration: SSHConfiguration
+    let logger: Logger
+    var endpoint: Endpoint { Endpoint(self.configuration.host, self.configuration.port) }
+
+    private(set) var phase = Phase.identifying
+    private(set) var context: ChannelHandlerContext?
+    /// `nil` once the connection is closed.
+    private(set) var session: LibSSH2Session?
+
+    // Establishing.
+    var identification = IdentificationReader()
+    var incomingOffer = KeyExchangeSniffer(skippingIdentification: true)
+    var serverIdentification = ""
+    var plan: AuthenticationPlan
+    var authenticationStep: AuthenticationPlan.Action?
+    /// Whether the running attempt at `keyboard-interactive` has yet to be given its answer.
+    var keyboardAnswerIsDue = true
+    var onEstablished: ((Result<String, SSHError>) -> Void)?
+    var phaseTimer: Scheduled<Void>?
+
+    /// While the session is with the thread pool, neither it nor its buffers are touched; what arrives is held here.
+    private(set) var isLent = false
+    private var heldInput = ByteBuffer()
+
+    // Open.
+    var channels: [SessionChannel] = []
+    var waiting: [SessionChannel] = []
+    var opening: ChannelOpening?
+    var closing: [LibSSH2Channel] = []
+    var parked: ParkedChannel?
+    /// Whether a channel has been closed since the last one was opened.
+    var closedSinceOpening = false
+    var keepaliveTimer: Scheduled<Void>?
+
+    // Pumping.
+    private var isPumping = false
+    private var needsPump = false
+    /// Whether a channel has bytes to send that had no room.
+    var hasMoreOutput = false
+    private var isReading = true
+
+    // Closing.
+    var closeReason: SSHError?
+    private let closePromise: EventLoopPromise<SSHError?>
+    private var hasReportedClose = false
+    var closeFuture: EventLoopFuture<SSHError?> { self.closePromise.futureResult }
+
+    init(
+        configuration: SSHConfiguration,
+        credentials: [Credential],
+        eventLoop: any EventLoop,
+        logger: Logger
+    ) throws(SSHError) {
+        eventLoop.preconditionInEventLoop()
+        self.eventLoop = eventLoop
+        self.configuration = configuration
+        self.logger = logger
+        self.plan = AuthenticationPlan(username: configuration.username, credentials: credentials)
+        self.session = try LibSSH2Session()
+        self.closePromise = eventLoop.makePromise()
+    }
+
+    deinit {
+        // Only a core whose handler never saw the end of its channel gets here without having reported.
+        if !self.hasReportedClose { self.closePromise.succeed(self.closeReason) }
+    }
+
+    // MARK: - Channel handler
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.shutDown(reason: self.lost("The connection was closed."))
+        self.context = nil
+        self.reportClose()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = self.unwrapInboundIn(data)
+        if self.isLent {
+            var buffer = buffer
+            self.heldInput.writeBuffer(&buffer)
+        } else {
+            self.session?.wire.append(buffer)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { self.pump() }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { self.pump() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.pump()
+        self.shutDown(reason: self.inputEnded())
+        self.reportClose()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.pump()
+        self.shutDown(reason: self.transportFailed(error))
+    }
+
+    private func reportClose() {
+        guard !self.hasReportedClose else { return }
+        self.hasReportedClose = true
+        self.closePromise.succeed(self.closeReason)
+    }
+
+    // MARK: - Pumping
+
+    /// How many bytes at the end of a batch are fed separately.
+    ///
+    /// libssh2 forgets unread channel data when it meets SSH_MSG_DISCONNECT in the same go, and servers that end the
+    /// connection with the last output send both in one segment. No such packet is shorter than 36 bytes (RFC 4253 §6: 13
+    /// bytes of payload, padding, MAC), so with the last 32 held back everything before it is read first.
+    private static let heldBack = 32
+
+    /// Lets libssh2 work on all that has come in, and sends what comes out. Safe to call at any time on the loop, also from
+    /// within a callback to a channel's owner.
+    func pump() {
+        if self.isPumping {
+            self.needsPump = true
+            return
+        }
+        self.isPumping = true
+        defer { self.isPumping = false }
+        repeat {
+            self.needsPump = false
+            self.hasMoreOutput = false
+            if case .open = self.phase, let wire = self.session?.wire, wire.inbound.readableBytes > Self.heldBack {
+                wire.released = wire.inbound.readableBytes - Self.heldBack
+                self.stepChannels()
+            }
+            self.step()
+            self.flush()
+        } while self.session != nil && (self.needsPump || (self.hasMoreOutput && self.takesOutput))
+    }
+
+    /// Sends what a channel has just written, unless a pump is on its way and will do so at its end.
+    func flushAfterWrite() {
+        guard !self.isPumping else { return }
+        self.flush()
+        if self.hasMoreOutput { self.pump() }
+    }
+
+    /// One step with all input released.
+    private func step() {
+        guard !self.isLent, let session = self.session else { return }
+        if case .identifying = self.phase { self.identify(session.wire) }
+        if case .identifying = self.phase { return }
+        session.wire.released = session.wire.inbound.readableBytes
+        switch self.phase {
+        case .identifying, .closed: break
+        case .keyExchange: self.stepKeyExchange(session)
+        case .authenticating: self.stepAuthentication(session)
+        case .open: self.stepChannels()
+        }
+    }
+
+    /// Sends what libssh2 has produced, and stops or resumes reading.
+    func flush() {
+        guard !self.isLent, let wire = self.session?.wire, let context = self.context else { return }
+        if wire.outbound.readableBytes > 0, context.channel.isWritable {
+            // Taken away first: the write may call back into this handler.
+            var bytes = wire.outbound
+            wire.outbound = ByteBuffer()
+            context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
+            if wire.outbound.storageCapacity == 0, bytes.storageCapacity <= Self.keptCapacity {
+                // Small storage serves the next flush, without a new allocation if NIO is through with it.
+                bytes.clear()
+                wire.outbound = bytes
+            }
+        }
+        let backlog = wire.inbound.readableBytes
+        self.setReading(wire.outbound.readableBytes < Self.maximumOutbound && backlog < Self.maximumBacklog)
+    }
+
+    /// The storage that an idle connection may keep.
+    private static let keptCapacity = 2048
+    /// Replies to a server that sends requests but doesn't read: past this, no more of them are read.
+    private static let maximumOutbound = 1024 * 1024
+    /// Input that can't be worked on yet (no channel to read by, or the session is with the thread pool).
+    private static let maximumBacklog = 256 * 1024
+
+    private func setReading(_ on: Bool) {
+        guard on != self.isReading, let channel = self.context?.channel else { return }
+        self.isReading = on
+        try? channel.syncOptions?.setOption(.autoRead, value: on)
+    }
+
+    // MARK: - Phases
+
+    func enter(_ phase: Phase) { self.phase = phase }
+
+    /// Gives the session away. Call ``takeBack()`` on the loop when the borrower is through.
+    func lend() -> LibSSH2Session.Lent? {
+        guard let session = self.session, !self.isLent else { return nil }
+        self.isLent = true
+        return LibSSH2Session.Lent(session: session)
+    }
+
+    /// The session is back; `nil` if the connection has been closed in the meantime.
+    func takeBack() -> LibSSH2Session? {
+        self.isLent = false
+        guard let session = self.session else { return nil }
+        if self.heldInput.readableBytes > 0 {
+            session.wire.append(self.heldInput)
+            self.heldInput = ByteBuffer()
+        }
+        return session
+    }
+
+    /// Ends the connection, once: timers, channels, libssh2 session, socket.
+    ///
+    /// - Parameters:
+    ///   - reason: `nil` when this side closes as asked.
+    ///   - farewell: reason code and text of the SSH_MSG_DISCONNECT to send, if there is to be one.
+    func shutDown(reason: SSHError?, farewell: (code: Int32, text: String)? = nil) {
+        if case .closed = self.phase { return }
+        var lastWords: ByteBuffer?
+        if let farewell, !self.isLent, let session = self.session {
+            for channel in self.channels { channel.sayClose() }
+            session.disconnect(reason: farewell.code, farewell.text)
+            lastWords = session.wire.outbound
+        }
+        self.phase = .closed
+        self.closeReason = reason
+        self.phaseTimer?.cancel()
+        self.phaseTimer = nil
+        self.keepaliveTimer?.cancel()
+        self.keepaliveTimer = nil
+        self.closeSocket(after: lastWords)
+
+        let channels = self.channels + self.waiting + [self.opening?.owner].compactMap { $0 }
+        self.channels = []
+        self.waiting = []
+        self.opening = nil
+        self.closing = []
+        self.parked = nil
+        self.authenticationStep = nil
+        self.session = nil
+        self.heldInput = ByteBuffer()
+
+        let onEstablished = self.onEstablished
+        self.onEstablished = nil
+        for channel in channels {
+            channel.finish(reason.map { .failed($0) } ?? .closedLocally)
+        }
+        onEstablished?(.failure(reason ?? SSHError(.sessionClosed, "The connection to \(self.endpoint) was closed.")))
+    }
+
+    /// How long the farewell may take to leave.
+    private static let farewellBound = TimeAmount.milliseconds(500)
+
+    private func closeSocket(after lastWords: ByteBuffer?) {
+        guard let context = self.context else { return }
+        let channel = context.channel
+        guard let lastWords, lastWords.readableBytes > 0, channel.isActive else {
+            channel.close(promise: nil)
+            return
+        }
+        let timer = self.eventLoop.scheduleTask(in: Self.farewellBound) { channel.close(promise: nil) }
+        let promise = self.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { _ in
+            timer.cancel()
+            channel.close(promise: nil)
+        }
+        context.writeAndFlush(self.wrapOutboundOut(lastWords), promise: promise)
+    }
+}

@@ -1,0 +1,327 @@
+import Foundation
+
+/// A real OpenSSH server for tests: an `sshd` of its own on a free port of 127.0.0.1, with its own host keys, configuration and
+/// authorised key, all in a temporary folder.
+///
+/// The user who runs the tests signs on with ``clientKeyPath``. Needs `/usr/sbin/sshd` and `ssh-keygen` (Debian package
+/// `openssh-server`). Call ``stop()`` at the end; it also runs when the object goes.
+public final class OpenSSHServer: @unchecked Sendable {
+    // Sendable: everything but `isStopped` is constant, and that is used under `lock`.
+
+    public struct Options: Sendable {
+        /// Host keys to make: `ed25519`, `ecdsa`, `rsa`.
+        public var hostKeyTypes: [String]
+        /// The user's key: `ed25519`, `ecdsa`, `rsa`.
+        public var clientKeyType: String
+        /// Encrypts the user's key.
+        public var clientKeyPassphrase: String
+        /// Runs instead of the user's login shell and of every command, as `ForceCommand` of sshd_config(5).
+        public var forcedCommand: String?
+        /// Lets the user sign on with this password too. Needs root (a PAM service is added and removed again).
+        public var password: String?
+        /// Further lines of sshd_config(5). They come first, so they win.
+        public var configuration: [String]
+
+        public init(
+            hostKeyTypes: [String] = ["ed25519", "ecdsa"],
+            clientKeyType: String = "ed25519",
+            clientKeyPassphrase: String = "",
+            forcedCommand: String? = nil,
+            password: String? = nil,
+            configuration: [String] = []
+        ) {
+            self.hostKeyTypes = hostKeyTypes
+            self.clientKeyType = clientKeyType
+            self.clientKeyPassphrase = clientKeyPassphrase
+            self.forcedCommand = forcedCommand
+            self.password = password
+            self.configuration = configuration
+        }
+    }
+
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    public let host = "127.0.0.1"
+    public let port: Int
+    /// The user that may sign on: the one who runs the tests.
+    public let username = NSUserName()
+    /// The server's public keys as `type base64`.
+    public let hostPublicKeys: [String]
+    /// The private key that signs on, and its text.
+    public let clientKeyPath: String
+    public let clientKeyText: String
+    /// The temporary folder; removed by ``stop()``.
+    public let folder: URL
+
+    private let process: pid_t
+    /// Ends the server and removes its files when the pipe closes: with ``stop()``, or with the test process.
+    private let watchdog: pid_t
+    private let watchdogPipe: Int32
+    private let pamService: String?
+    private let lock = NSLock()
+    private var isStopped = false
+
+    /// A `known_hosts` file with the server's keys.
+    public var knownHosts: String {
+        self.hostPublicKeys.map { "[\(self.host)]:\(self.port) \($0)\n" }.joined()
+    }
+
+    /// What the server has logged so far.
+    public var log: String {
+        (try? String(contentsOf: self.folder.appendingPathComponent("log"), encoding: .utf8)) ?? ""
+    }
+
+    public static func start(_ options: Options = Options()) async throws -> OpenSSHServer {
+        // Another process may take the free port first.
+        var lastError: any Error = Failure(description: "not tried")
+        for _ in 0..<5 {
+            do {
+                let server = try OpenSSHServer(options)
+                try await server.waitUntilListening()
+                return server
+            } catch {
+                lastError = error
+            }
+        }
+        throw lastError
+    }
+
+    private init(_ options: Options) throws {
+        guard FileManager.default.isExecutableFile(atPath: "/usr/sbin/sshd") else {
+            throw Failure(description: "There is no /usr/sbin/sshd: install openssh-server.")
+        }
+        let name = "tether-sshd-\(getpid())-\(UInt32.random(in: .min ... .max))"
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
+        try FileManager.default.createDirectory(
+            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        self.folder = folder
+        self.port = try Self.freePort()
+
+        var lines = options.configuration
+        lines += ["ListenAddress 127.0.0.1:\(self.port)", "PidFile none", "StrictModes no", "LogLevel VERBOSE"]
+        lines += ["PermitRootLogin yes", "AuthorizedKeysFile \(folder.path)/authorized_keys", "PrintMotd no"]
+        lines += ["PrintLastLog no", "MaxStartups 1000", "AcceptEnv none"]
+        var publicKeys: [String] = []
+        for type in options.hostKeyTypes {
+            let path = "\(folder.path)/host_\(type)"
+            try Self.makeKey(type, at: path, passphrase: "")
+            lines.append("HostKey \(path)")
+            publicKeys.append(try Self.publicKey(path))
+        }
+        self.hostPublicKeys = publicKeys
+        self.clientKeyPath = "\(folder.path)/id"
+        try Self.makeKey(options.clientKeyType, at: self.clientKeyPath, passphrase: options.clientKeyPassphrase)
+        self.clientKeyText = try String(contentsOfFile: self.clientKeyPath, encoding: .utf8)
+        try Self.publicKey(self.clientKeyPath).appending("\n").write(
+            toFile: "\(folder.path)/authorized_keys", atomically: true, encoding: .utf8)
+        if let command = options.forcedCommand { lines.append("ForceCommand \(command)") }
+
+        var executable = "/usr/sbin/sshd"
+        if let password = options.password {
+            // sshd names its PAM service after its own file.
+            executable = "\(folder.path)/\(name)"
+            try FileManager.default.createSymbolicLink(atPath: executable, withDestinationPath: "/usr/sbin/sshd")
+            try Self.makePAMService(name, password: password, folder: folder.path)
+            lines.append("UsePAM yes")
+            self.pamService = name
+        } else {
+            lines += ["UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no"]
+            self.pamService = nil
+        }
+        if getuid() == 0 {
+            try FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
+        }
+        let configuration = "\(folder.path)/sshd_config"
+        try lines.joined(separator: "\n").appending("\n").write(toFile: configuration, atomically: true, encoding: .utf8)
+        self.process = try Self.spawn(executable, ["-D", "-f", configuration, "-E", "\(folder.path)/log"])
+        (self.watchdog, self.watchdogPipe) = try Self.spawnWatchdog(
+            "read end; kill -9 \(self.process); rm -rf '\(folder.path)'" + (self.pamService.map { " /etc/pam.d/\($0)" } ?? ""))
+    }
+
+    deinit { self.stop() }
+
+    /// Ends the server with all its sessions, and removes what it left.
+    public func stop() {
+        self.lock.lock()
+        defer { self.lock.unlock() }
+        guard !self.isStopped else { return }
+        self.isStopped = true
+        let sessions = self.sessionProcesses
+        for process in [self.watchdog, self.process] {
+            kill(process, SIGKILL)
+            _ = Self.wait(for: process)
+        }
+        close(self.watchdogPipe)
+        for session in sessions { kill(session, SIGKILL) }
+        try? FileManager.default.removeItem(at: self.folder)
+        if let service = self.pamService { try? FileManager.default.removeItem(atPath: "/etc/pam.d/\(service)") }
+    }
+
+    /// Kills the processes that serve sessions, as a crash would: the connections break without a word.
+    public func killSessions() {
+        for session in self.sessionProcesses { kill(session, SIGKILL) }
+    }
+
+    /// The processes of the server's connections, with their privileged and unprivileged halves.
+    public var sessionProcesses: [pid_t] {
+        let parent = self.process
+        var children: [pid_t] = []
+        let processes = Self.parents()
+        var frontier: Set<pid_t> = [parent]
+        // Two levels: the connection's monitor, and its unprivileged child.
+        for _ in 0..<2 {
+            let next = processes.filter { frontier.contains($0.value) }.map(\.key)
+            children += next
+            frontier = Set(next)
+        }
+        return children
+    }
+
+    // MARK: - Pieces
+
+    private func waitUntilListening() async throws {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while ContinuousClock.now < deadline {
+            if self.log.contains("Server listening on") { return }
+            if self.log.contains("fatal:") || self.log.contains("Cannot bind") { break }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        let log = self.log
+        self.stop()
+        throw Failure(description: "sshd does not listen on port \(self.port): \(log)")
+    }
+
+    private static func makeKey(_ type: String, at path: String, passphrase: String) throws {
+        var arguments = ["-q", "-t", type, "-N", passphrase, "-C", "test", "-f", path]
+        if type == "rsa" { arguments += ["-b", "2048"] }
+        try self.run("/usr/bin/ssh-keygen", arguments)
+    }
+
+    private static func publicKey(_ path: String) throws -> String {
+        let text = try String(contentsOfFile: path + ".pub", encoding: .utf8)
+        return text.split(separator: " ").prefix(2).joined(separator: " ")
+    }
+
+    private static func makePAMService(_ name: String, password: String, folder: String) throws {
+        guard getuid() == 0 else { throw Failure(description: "Signing on with a password needs root.") }
+        let script = "\(folder)/check-password"
+        // pam_exec gives the password on standard input, ended by a NUL.
+        try "#!/bin/sh\n[ \"$(tr -d '\\000')\" = '\(password)' ]\n".write(
+            toFile: script, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script)
+        let service = """
+            auth requisite pam_exec.so quiet expose_authtok \(script)
+            auth required pam_permit.so
+            account required pam_permit.so
+            session required pam_permit.so
+
+            """
+        try service.write(toFile: "/etc/pam.d/\(name)", atomically: true, encoding: .utf8)
+    }
+
+    /// Runs a program to its end, without input and output.
+    public static func run(_ path: String, _ arguments: [String]) throws {
+        let status = self.wait(for: try self.spawn(path, arguments))
+        guard status == 0 else {
+            throw Failure(description: "\(path) \(arguments.joined(separator: " ")) failed with status \(status)")
+        }
+    }
+
+    /// Starts a program with no input and no output.
+    ///
+    /// Not with Foundation's `Process`: it takes a child that closes all inherited descriptors, as sshd does, for one that has
+    /// ended, and then blocks every other `Process` until it has.
+    private static func spawn(_ path: String, _ arguments: [String], input: Int32? = nil) throws -> pid_t {
+        #if os(Linux)
+            var actions = posix_spawn_file_actions_t()
+        #else
+            var actions: posix_spawn_file_actions_t?
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for descriptor in [Int32(0), 1, 2] {
+            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
+        }
+        if let input { posix_spawn_file_actions_adddup2(&actions, input, 0) }
+        var vector = ([path] + arguments).map { strdup($0) }
+        vector.append(nil)
+        defer { for text in vector { free(text) } }
+        var process = pid_t()
+        let code = posix_spawn(&process, path, &actions, nil, vector, environ)
+        guard code == 0 else { throw Failure(description: "\(path): \(String(cString: strerror(code)))") }
+        return process
+    }
+
+    /// Starts a shell script whose standard input ends when the returned descriptor is closed.
+    private static func spawnWatchdog(_ script: String) throws -> (process: pid_t, pipe: Int32) {
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw Failure(description: "no pipe") }
+        // Not to be inherited by other children, which would keep it open.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        defer { close(ends[0]) }
+        do {
+            return (try self.spawn("/bin/sh", ["-c", script], input: ends[0]), ends[1])
+        } catch {
+            close(ends[1])
+            throw error
+        }
+    }
+
+    /// Reaps a child; its exit status, or -1.
+    private static func wait(for process: pid_t) -> Int32 {
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0 {
+            guard errno == EINTR else { return -1 }
+        }
+        return status & 0x7f == 0 ? (status >> 8) & 0xff : -1
+    }
+
+    private static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        #if os(Linux)
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #else
+            let descriptor = socket(AF_INET, SOCK_STREAM, 0)
+        #endif
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+
+    private static func freePort() throws -> Int {
+        let port: Int? = self.withSocket(0) { descriptor, address, length in
+            guard bind(descriptor, address, length) == 0 else { return nil }
+            var bound = sockaddr_in()
+            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let result = withUnsafeMutablePointer(to: &bound) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
+            }
+            return result == 0 ? Int(in_port_t(bigEndian: bound.sin_port)) : nil
+        }
+        guard let port else { throw Failure(description: "no free port") }
+        return port
+    }
+
+    /// The parent of every process.
+    private static func parents() -> [pid_t: pid_t] {
+        var result: [pid_t: pid_t] = [:]
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let process = pid_t(name),
+                let status = try? String(contentsOfFile: "/proc/\(name)/stat", encoding: .utf8),
+                // The command name is in brackets and may hold anything.
+                let end = status.lastIndex(of: ")")
+            else { continue }
+            let fields = status[status.index(after: end)...].split(separator: " ")
+            if fields.count > 1, let parent = pid_t(fields[1]) { result[process] = parent }
+        }
+        return result
+    }
+}

@@ -116,7 +116,7 @@ final class AdminClient: Sendable {
         guard !partitions.isEmpty else { return [] }
         let action = "Fetching the committed offsets of group `\(group)`"
         let list = PartitionList(partitions)
-        var request: OpaquePointer? = rd_kafka_ListConsumerGroupOffsets_new(group, list.pointer)
+        var request = list.lend { rd_kafka_ListConsumerGroupOffsets_new(group, $0) }
         defer { rd_kafka_ListConsumerGroupOffsets_destroy(request) }
         return try self.request(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, action, timeout) { client, options, queue in
             rd_kafka_ListConsumerGroupOffsets(client, &request, 1, options, queue)

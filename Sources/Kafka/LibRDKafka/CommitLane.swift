@@ -130,7 +130,7 @@ final class CommitLane: Sendable {
                     guard !batch.callers.isEmpty, !batch.offsets.isEmpty else {
                         return (refused, RD_KAFKA_RESP_ERR__NO_OFFSET)
                     }
-                    let code = rd_kafka_commit_queue(client, PartitionList(batch.offsets).pointer, queue, nil, nil)
+                    let code = PartitionList(batch.offsets).lend { rd_kafka_commit_queue(client, $0, queue, nil, nil) }
                     return (refused, code)
                 }
                 if code != RD_KAFKA_RESP_ERR_NO_ERROR, code != RD_KAFKA_RESP_ERR__NO_OFFSET {

@@ -126,9 +126,9 @@ final class ConsumerClient: Sendable {
         guard !partitions.isEmpty else { return }
         try self.handle.use { client throws(KafkaError) in
             let list = PartitionList(partitions)
-            let code =
-                isFetching
-                ? rd_kafka_resume_partitions(client, list.pointer) : rd_kafka_pause_partitions(client, list.pointer)
+            let code = list.lend {
+                isFetching ? rd_kafka_resume_partitions(client, $0) : rd_kafka_pause_partitions(client, $0)
+            }
             if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw .of(code, client, action) }
             if let (partition, code) = list.failures.first { throw KafkaError(code, "\(action) \(partition)") }
         }

@@ -51,7 +51,7 @@ final class ConsumerLoop {
             let list = PartitionList(
                 self.client.topics.map { TopicPartition($0, RD_KAFKA_PARTITION_UA) }
             )
-            let code = rd_kafka_subscribe(client, list.pointer)
+            let code = list.lend { rd_kafka_subscribe(client, $0) }
             guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
                 throw .of(code, client, "Subscribing group `\(self.client.group.id)`")
             }
@@ -148,7 +148,7 @@ final class ConsumerLoop {
             start = committed
             isGranted = true
             // What was paused in an earlier life of the assignment would stay so.
-            _ = rd_kafka_resume_partitions(client, PartitionList(partitions).pointer)
+            _ = PartitionList(partitions).lend { rd_kafka_resume_partitions(client, $0) }
             self.client.assignment.withLockedValue { $0.grant(partitions) }
             self.delegate.consumer(self.consumer, assigned: committed.committedOffsets, rebalance: number)
         }
@@ -157,10 +157,10 @@ final class ConsumerLoop {
         let failure =
             switch self.protocol(client) {
             case .cooperative:
-                rd_kafka_incremental_assign(client, start.pointer)
+                start.lend { rd_kafka_incremental_assign(client, $0) }
                     .map { KafkaError(consuming: $0, "Taking over partitions") }
             case .eager:
-                Self.error(rd_kafka_assign(client, start.pointer), client, "Taking over partitions")
+                Self.error(start.lend { rd_kafka_assign(client, $0) }, client, "Taking over partitions")
             }
         if let failure {
             self.failed(failure)
@@ -185,7 +185,7 @@ final class ConsumerLoop {
         var lastCode: rd_kafka_resp_err_t?
         while !self.client.isStopping, rd_kafka_assignment_lost(client) == 0 {
             let answer = list.copy()
-            var code = rd_kafka_committed(client, answer.pointer, 5_000)
+            var code = answer.lend { rd_kafka_committed(client, $0, 5_000) }
             if code == RD_KAFKA_RESP_ERR_NO_ERROR { code = answer.failures.first?.value ?? code }
             if code == RD_KAFKA_RESP_ERR_NO_ERROR { return answer }
             if code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_fatal_error(client, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR {
@@ -219,7 +219,7 @@ final class ConsumerLoop {
         let failure =
             switch self.protocol(client) {
             case .cooperative:
-                rd_kafka_incremental_unassign(client, list.pointer)
+                list.lend { rd_kafka_incremental_unassign(client, $0) }
                     .map { KafkaError(consuming: $0, "Giving up partitions") }
             case .eager:
                 Self.error(rd_kafka_assign(client, nil), client, "Giving up partitions")

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Confined to the function that makes it: neither librdkafka's list nor this owner of it may be shared between threads.
 final class PartitionList {
-    let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+    private let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
     private let isOwned: Bool
 
     /// Takes over a list.
@@ -46,6 +46,12 @@ final class PartitionList {
 
     deinit {
         if self.isOwned { rd_kafka_topic_partition_list_destroy(self.pointer) }
+    }
+
+    /// Lends the list to a call. Only this way: a pointer that outlives the last mention of its owner may be freed already.
+    func lend<Result>(_ body: (UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) -> Result) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return body(self.pointer)
     }
 
     func copy() -> PartitionList {

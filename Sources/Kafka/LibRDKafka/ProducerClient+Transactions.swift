@@ -24,7 +24,9 @@ extension ProducerClient {
         let metadata = try consumer.groupMetadata(for: offsets.map(\.topicPartition))
         let list = PartitionList(offsets)
         try self.retry("Adding offsets to the transaction", timeout) { client, milliseconds in
-            rd_kafka_send_offsets_to_transaction(client, list.pointer, metadata.pointer, milliseconds)
+            list.lend { offsets in
+                metadata.lend { rd_kafka_send_offsets_to_transaction(client, offsets, $0, milliseconds) }
+            }
         }
     }
 
@@ -67,10 +69,16 @@ extension ProducerClient {
 ///
 /// Confined to the function that asks for it.
 final class GroupMetadata {
-    let pointer: OpaquePointer
+    private let pointer: OpaquePointer
 
     init(owning pointer: OpaquePointer) {
         self.pointer = pointer
+    }
+
+    /// Lends it to a call; see ``PartitionList/lend(_:)``.
+    func lend<Result>(_ body: (OpaquePointer) -> Result) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return body(self.pointer)
     }
 
     deinit {

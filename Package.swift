@@ -175,6 +175,7 @@ let package = Package(
             name: "LabTests",
             dependencies: [
                 "CLibSSH", "Lab", "TestSupport",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

@@ -113,6 +113,9 @@ public actor DeviceSession {
     /// Whether the session can take commands.
     public nonisolated var isOpen: Bool { self.acceptsCommands.withLockedValue { $0 } }
 
+    /// Commands that wait for their turn.
+    package var waitingCommands: Int { self.queue.waitingCount }
+
     /// Closes the session; a running command ends with `session.closed`. Idempotent; returns when the connection is gone.
     public func close() async {
         self.shutDown(DeviceError.sessionClosed(self.device.name))
@@ -121,7 +124,8 @@ public actor DeviceSession {
 
     private func check(_ command: DeviceCommand) throws(DeviceError) {
         let isTerminal = self.plan.platform.transport == .terminal
-        let isBad: (Unicode.Scalar) -> Bool = isTerminal
+        let isBad: (Unicode.Scalar) -> Bool =
+            isTerminal
             ? { $0.properties.generalCategory == .control }
             : { $0 == "\0" }
         guard !command.text.isEmpty, !command.text.unicodeScalars.contains(where: isBad) else {
@@ -177,7 +181,8 @@ public actor DeviceSession {
             self.collects = false
             return self.interrupt(
                 code: "output.too_large",
-                message: "the command's output is larger than \(self.plan.outputLimit) bytes; narrow the command, or take the output in pieces"
+                message:
+                    "the command's output is larger than \(self.plan.outputLimit) bytes; narrow the command, or take the output in pieces"
             )
         }
         self.collected.append(contentsOf: piece.readableBytesView)
@@ -241,7 +246,8 @@ public actor DeviceSession {
         )
         let waiting = DeviceError(
             code: "session.closed",
-            message: "\(self.device.name): the session was closed because the command before this one was interrupted (\(code))"
+            message:
+                "\(self.device.name): the session was closed because the command before this one was interrupted (\(code))"
         )
         self.shutDown(waiting, running: running)
     }
@@ -259,7 +265,8 @@ public actor DeviceSession {
     /// Connects, authenticates and signs on. On a throw nothing is left open.
     func open() async throws(DeviceError) {
         do throws(SSHError) {
-            let connection = try await SSHConnection.connect(self.plan.connection, on: self.eventLoop, logger: self.logger)
+            let connection = try await SSHConnection.connect(
+                self.plan.connection, on: self.eventLoop, logger: self.logger)
             self.connection = connection
             // Weak, here and in the shell's events: a session that nobody holds any more is to go, and its connection with it.
             connection.closeFuture.whenSuccess { [weak self] reason in self?.assumeIsolated { $0.lost(reason) } }
@@ -324,7 +331,8 @@ public actor DeviceSession {
         interrupted?.continuation.resume(
             returning: .failure(
                 running
-                    ?? DeviceError(code: error.code, message: error.message, delivery: delivery, partialOutput: self.collected)
+                    ?? DeviceError(
+                        code: error.code, message: error.message, delivery: delivery, partialOutput: self.collected)
             )
         )
         self.collected = []

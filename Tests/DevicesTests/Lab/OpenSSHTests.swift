@@ -57,7 +57,9 @@ struct OpenSSHTests {
     @Test("a time-out closes the session; the next call opens another")
     func timeout() async throws {
         try await self.withServer { client in
-            let error = try await deviceError { try await client.run("server1", "echo begun; sleep 30", timeout: .milliseconds(500)) }
+            let error = try await deviceError {
+                try await client.run("server1", "echo begun; sleep 30", timeout: .seconds(2))
+            }
             #expect(error.code == "command.timeout" && error.delivery == .unknown)
             #expect(error.partialOutput == Array("begun\n".utf8))
             let next = try await client.run("server1", "echo again")

@@ -21,12 +21,18 @@ struct PlatformSessionTests {
     static let examples = [
         Example(personality: .ciscoIOSXE, command: "show version", contains: "Cisco IOS XE", rejected: "shwo version"),
         Example(personality: .aristaEOS, command: "show version", contains: "Arista", rejected: "shwo version"),
-        Example(personality: .juniperJunos, command: "show version", contains: "Junos", rejected: "shwo version", end: "\n\n"),
-        Example(personality: .mikrotikRouterOS, command: "/system resource print", contains: "version", rejected: "/sistem print"),
+        Example(
+            personality: .juniperJunos, command: "show version", contains: "Junos", rejected: "shwo version",
+            end: "\n\n"),
+        Example(
+            personality: .mikrotikRouterOS, command: "/system resource print", contains: "version",
+            rejected: "/sistem print"),
         Example(personality: .linux, command: "uname -a", contains: "GNU/Linux", rejected: "nosuchcommand"),
     ]
 
-    @Test("a command is answered, a rejected one has failed and harms nothing, and one login serves all", arguments: examples)
+    @Test(
+        "a command is answered, a rejected one has failed and harms nothing, and one login serves all",
+        arguments: examples)
     func commands(_ example: Example) async throws {
         let lab = try TestLab([example.personality])
         try await lab.withClient { client in

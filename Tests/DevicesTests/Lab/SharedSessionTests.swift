@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Sessions that callers share")
 struct SharedSessionTests {
-    @Test("32 callers at once on one device: one login, every answer, in turn", arguments: [Personality.ciscoIOSXE, .linux])
+    @Test(
+        "32 callers at once on one device: one login, every answer, in turn",
+        arguments: [Personality.ciscoIOSXE, .linux])
     func concurrentCallers(_ personality: Personality) async throws {
         let lab = try TestLab([personality])
         try await lab.withClient { client in
@@ -60,7 +62,9 @@ struct SharedSessionTests {
             #expect(error.code == "cancelled" && error.delivery == .notSent)
             #expect(lab.device.counters.openSessions == 1)
             for caller in callers[1...] { caller.cancel() }
-            for caller in callers[1...] { #expect(try await deviceError { try await caller.value }.code == "cancelled") }
+            for caller in callers[1...] {
+                #expect(try await deviceError { try await caller.value }.code == "cancelled")
+            }
             try await until("the connection is given up") { lab.device.counters.openSessions == 0 }
             lab.device.setFault(nil)
             let result = try await client.run(lab.name, "show clock")
@@ -87,7 +91,9 @@ struct SharedSessionTests {
         #expect(try await deviceError { try await client.run(lab.name, "show clock") }.code == "client.closed")
         let device = try #require(client.inventory[lab.name])
         #expect(try await deviceError { try await client.session(for: device) }.code == "client.closed")
-        #expect(try await deviceError { try await client.withTemporarySession(for: device) { _ in } }.code == "client.closed")
+        #expect(
+            try await deviceError { try await client.withTemporarySession(for: device) { _ in } }.code
+                == "client.closed")
     }
 
     @Test("the end of the scope doesn't wait for a command that hangs, nor for a device that is mute")
@@ -100,7 +106,9 @@ struct SharedSessionTests {
         var ended = clock.now
         try await lab.withClient { client in
             running = [lab.name, mute.name].map { name in Task { try await client.run(name, "lab silent") } }
-            try await until("the command runs") { lab.device.counters.commands > 0 && mute.counters.connections == 1 }
+            try await until("the command runs") {
+                lab.device.commands.contains { $0.command == "lab silent" } && mute.counters.connections == 1
+            }
             ended = clock.now
         }
         #expect(clock.now - ended < .seconds(4))
@@ -149,7 +157,9 @@ struct SharedSessionTests {
             #expect(!client.hasSession(names[0]) && client.hasSession(names[1]) && client.hasSession(names[2]))
 
             let busy = names[1...].map { name in Task { try await client.run(name, "lab sleep 2000") } }
-            try await until("both are busy") { lab.farm.devices[1...].allSatisfy { $0.commands.last?.command == "lab sleep 2000" } }
+            try await until("both are busy") {
+                lab.farm.devices[1...].allSatisfy { $0.commands.last?.command == "lab sleep 2000" }
+            }
             let error = try await deviceError { try await client.run(names[0], "show clock") }
             #expect(error.code == "session.limit" && error.isRetriable && error.delivery == .notSent)
             for task in busy { #expect(try await task.value.failure == nil) }
@@ -176,7 +186,8 @@ struct SharedSessionTests {
             #expect(lab.device.counters.logins == 3)
 
             let error = try await deviceError {
-                try await client.run(lab.name, "show clock", credential: Credential(user: "netops", password: Secret("wrong")))
+                try await client.run(
+                    lab.name, "show clock", credential: Credential(user: "netops", password: Secret("wrong")))
             }
             #expect(error.code == "auth.failed")
             #expect(client.hasSession(lab.name))
@@ -218,7 +229,9 @@ struct SharedSessionTests {
             #expect(other.counters.logins == 1)
             let unknown = try Inventory(devices: [Device(name: "x", host: "a", platform: "cisco_iosx")])
             let error = #expect(throws: DeviceError.self) { try client.replaceInventory(unknown) }
-            #expect(error?.message == "devices.x.device_type: there is no platform `cisco_iosx`; did you mean `cisco_iosxe`?")
+            #expect(
+                error?.message
+                    == "devices.x.device_type: there is no platform `cisco_iosx`; did you mean `cisco_iosxe`?")
             #expect(client.inventory["x"] == nil)
         }
     }

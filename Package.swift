@@ -150,7 +150,10 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["CRDKafka", "Lab"],
+            dependencies: [
+                "CRDKafka", "Lab",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),

@@ -43,7 +43,7 @@ final class KafkaStage: Sendable {
         )
         do {
             let ready = try await broker.line(withPrefix: "ready ", within: .seconds(60))
-            guard let servers = ready.split(separator: " ").first(where: { $0.hasPrefix("kafka=") })?.dropFirst(6)
+            guard let servers = ready.split(separator: " ").first(where: { $0.hasPrefix("bootstrap=") })?.dropFirst(10)
             else {
                 throw BenchmarkError("tether-lab said something else than where its broker is: \(ready)")
             }

@@ -32,9 +32,14 @@ let package = Package(
 
         // The engine, from the bottom up. Dependencies point down only.
         .target(
+            name: "CLibSSH2Keys",
+            dependencies: ["CLibSSH2"],
+            linkerSettings: [.linkedLibrary("crypto")]
+        ),
+        .target(
             name: "SSH",
             dependencies: [
-                "CLibSSH2",
+                "CLibSSH2", "CLibSSH2Keys",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -152,7 +157,7 @@ let package = Package(
         .testTarget(
             name: "SSHTests",
             dependencies: [
-                "SSH", "TestSupport",
+                "SSH", "Lab", "TestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

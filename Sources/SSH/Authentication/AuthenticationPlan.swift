@@ -9,12 +9,22 @@ struct AuthenticationPlan: Sendable {
         case askMethods
         case password(Secret)
         case keyboardInteractive(Secret)
-        case publicKey(KeyText, passphrase: Secret?)
+        /// With an RSA key, the name of the signature algorithm; `nil`: the key's own.
+        case publicKey(PreparedKey, signature: String?)
         case fail(SSHError)
     }
 
+    /// A credential, and for an RSA key one of the ways to sign with it.
+    private struct Attempt {
+        let credential: Credential
+        var signature: String?
+        /// Whether this is another way to sign with the key of the attempt before.
+        var repeatsKey = false
+    }
+
     private let username: String
-    private var untried: [Credential]
+    private let credentials: [Credential]
+    private var untried: [Attempt] = []
     private var offer: [String] = []
     /// Methods that the server rejected, for the message.
     private var rejectedMethods: [String] = []
@@ -23,14 +33,26 @@ struct AuthenticationPlan: Sendable {
 
     init(username: String, credentials: [Credential]) {
         self.username = username
-        self.untried = credentials
+        self.credentials = credentials
     }
 
     /// Whether the server has said no to any credential.
     var hasBeenRejected: Bool { !self.rejectedMethods.isEmpty }
 
     /// What to do first.
-    mutating func start() -> Action {
+    ///
+    /// - Parameter server: the server's identification string, which decides how RSA keys sign.
+    mutating func start(server: String) -> Action {
+        for credential in self.credentials {
+            if case .key(let key) = credential, key.isRSA, key.parsed != nil {
+                for (index, signature) in RSASignatures.order(server: server).enumerated() {
+                    self.untried.append(
+                        Attempt(credential: credential, signature: signature.label, repeatsKey: index > 0))
+                }
+            } else {
+                self.untried.append(Attempt(credential: credential))
+            }
+        }
         self.dropUnusable()
         return self.untried.isEmpty ? self.giveUp() : .askMethods
     }
@@ -39,8 +61,8 @@ struct AuthenticationPlan: Sendable {
     mutating func offered(_ methods: [String]) -> Action {
         self.offer = methods
         self.dropUnusable()
-        for (index, credential) in self.untried.enumerated() {
-            guard let action = self.action(for: credential) else { continue }
+        for (index, attempt) in self.untried.enumerated() {
+            guard let action = self.action(for: attempt) else { continue }
             self.untried.remove(at: index)
             return action
         }
@@ -52,6 +74,8 @@ struct AuthenticationPlan: Sendable {
         self.rejectedMethods.append(method)
         if isRSAKey { self.hasRejectedRSAKey = true }
         self.dropUnusable()
+        // The same key signed in another way: no need to ask again, and asking counts as a failure with some servers.
+        if isRSAKey, let next = self.untried.first, next.repeatsKey { return self.offered(self.offer) }
         return self.untried.isEmpty ? self.giveUp() : .askMethods
     }
 
@@ -61,22 +85,22 @@ struct AuthenticationPlan: Sendable {
         return self.offered(self.offer)
     }
 
-    private func action(for credential: Credential) -> Action? {
-        switch credential {
+    private func action(for attempt: Attempt) -> Action? {
+        switch attempt.credential {
         case .password(let password):
             if self.offer.contains("password") { return .password(password) }
             if self.offer.contains("keyboard-interactive") { return .keyboardInteractive(password) }
             return nil
-        case .key(let key, let passphrase):
-            return self.offer.contains("publickey") ? .publicKey(key, passphrase: passphrase) : nil
+        case .key(let key):
+            return self.offer.contains("publickey") ? .publicKey(key, signature: attempt.signature) : nil
         case .unusable:
             return nil
         }
     }
 
     private mutating func dropUnusable() {
-        self.untried.removeAll { credential in
-            guard case .unusable(let error) = credential else { return false }
+        self.untried.removeAll { attempt in
+            guard case .unusable(let error) = attempt.credential else { return false }
             if self.keyError == nil { self.keyError = error }
             return true
         }
@@ -92,7 +116,7 @@ struct AuthenticationPlan: Sendable {
             message = "The server rejected user \(self.username) (tried \(Self.sentence(self.rejectedMethods)))."
             if !self.offer.isEmpty { message += " It accepts \(Self.sentence(self.offer))." }
         }
-        if self.hasRejectedRSAKey {
+        if self.hasRejectedRSAKey, !SigningKey.isAvailable, LibSSH2Library.version.hasPrefix("1.10.") {
             message +=
                 " The RSA key may have been refused because libssh2 \(LibSSH2Library.version) signs with SHA-1 only;"
                 + " use an Ed25519 or ECDSA key."

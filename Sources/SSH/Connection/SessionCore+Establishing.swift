@@ -84,9 +84,10 @@ extension SessionCore {
         self.startTimer(bound) { core in
             SSHError(
                 .authenticationTimeout,
-                "\(core.endpoint) did not finish the authentication of \(core.configuration.username) within \(bound.brief).")
+                "\(core.endpoint) did not finish the authentication of \(core.configuration.username) within \(bound.brief)."
+            )
         }
-        self.authenticationStep = self.plan.start()
+        self.authenticationStep = self.plan.start(server: self.serverIdentification)
         self.stepAuthentication(session)
     }
 
@@ -104,7 +105,9 @@ extension SessionCore {
                 case .ready(.methods(let methods)): self.authenticationStep = self.plan.offered(methods)
                 }
             case .password(let password):
-                guard self.judge(session.authenticate(username: username, password: password), "password") else { return }
+                guard self.judge(session.authenticate(username: username, password: password), "password") else {
+                    return
+                }
             case .keyboardInteractive(let password):
                 // Taken by the callback in the first round of questions.
                 if self.keyboardAnswerIsDue {
@@ -116,8 +119,8 @@ extension SessionCore {
                 session.wire.keyboardAnswer = nil
                 self.keyboardAnswerIsDue = true
                 guard self.judge(progress, "keyboard-interactive") else { return }
-            case .publicKey(let key, let passphrase):
-                return self.authenticate(key: key, passphrase: passphrase)
+            case .publicKey(let key, let signature):
+                return self.authenticate(key, signature: signature)
             case .fail(let error):
                 return self.shutDown(
                     reason: error, farewell: (SSH_DISCONNECT_AUTH_CANCELLED_BY_USER, "authentication gave up"))
@@ -143,13 +146,17 @@ extension SessionCore {
         }
     }
 
-    /// Parsing and using a key takes too long for an event loop that serves other sessions: a thread pool does it.
-    private func authenticate(key: KeyText, passphrase: Secret?) {
+    /// Signing (up to milliseconds) and parsing a key (much more) take too long for an event loop that serves other sessions: a
+    /// thread pool does it.
+    private func authenticate(_ key: PreparedKey, signature: String?) {
         guard let lent = self.lend() else { return }
         let username = self.configuration.username
-        let text = key.text
         NIOThreadPool.singleton.runIfActive(eventLoop: self.eventLoop) {
-            lent.session.authenticate(username: username, key: text, passphrase: passphrase)
+            if let parsed = key.parsed {
+                parsed.authenticate(lent.session, username: username, signature: signature)
+            } else {
+                lent.session.authenticate(username: username, key: key.text, passphrase: key.passphrase)
+            }
         }.assumeIsolated().whenComplete { result in
             guard let session = self.takeBack() else { return }
             switch result {
@@ -162,26 +169,20 @@ extension SessionCore {
             case .success(.ready):
                 self.authenticated()
             case .success(.failed(let failure)):
-                self.keyRejected(failure, key: key, passphrase: passphrase)
+                self.keyRejected(failure, key)
             }
             self.pump()
         }
     }
 
-    private func keyRejected(_ failure: LibSSH2Failure, key: KeyText, passphrase: Secret?) {
+    private func keyRejected(_ failure: LibSSH2Failure, _ key: PreparedKey) {
         if failure.isRejection {
             self.authenticationStep = self.plan.rejected("publickey", isRSAKey: key.isRSA)
         } else if failure.isBrokenConnection {
             self.shutDown(reason: self.sessionFailed(failure))
         } else {
-            let hint =
-                passphrase == nil
-                ? "If it is encrypted, give its passphrase" : "Check the passphrase"
-            let error = SSHError(
-                .authenticationKey,
-                "The private key \(key.name) can't be used (\(failure.message)). \(hint); the formats that can be read are "
-                    + "OpenSSH (encrypted with AES-CTR or AES-CBC), PEM and PKCS#8 with Ed25519, ECDSA or RSA keys.")
-            self.authenticationStep = self.plan.keyFailed(error)
+            self.authenticationStep = self.plan.keyFailed(
+                PreparedKey.unusable(key.name, hasPassphrase: key.passphrase != nil, failure.message))
         }
     }
 
@@ -190,6 +191,11 @@ extension SessionCore {
         self.phaseTimer = nil
         self.authenticationStep = nil
         self.enter(.open)
+        // Only failures before this point need them.
+        self.incomingOffer = KeyExchangeSniffer(skippingIdentification: true)
+        self.session?.wire.outgoingOffer = nil
+        self.logger.debug(
+            "SSH session open", metadata: ["host": "\(self.endpoint)", "server": "\(self.serverIdentification)"])
         self.startKeepalive()
         let onEstablished = self.onEstablished
         self.onEstablished = nil

@@ -1,4 +1,5 @@
 import CLibSSH2
+import CLibSSH2Keys
 import NIOCore
 
 /// Owner of a `LIBSSH2_SESSION` in non-blocking mode over ``WireBuffers``.
@@ -105,7 +106,11 @@ final class LibSSH2Session {
 
 /// The library as a whole: initialised once per process, before the first session.
 enum LibSSH2Library {
-    static let isReady: Bool = libssh2_init(0) == 0
+    static let isReady: Bool = {
+        guard libssh2_init(0) == 0 else { return false }
+        clibssh2_keys_add_rsa_sha2()
+        return true
+    }()
 
     static var version: String { libssh2_version(0).map { String(cString: $0) } ?? "unknown" }
 

@@ -171,7 +171,16 @@ let package = Package(
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "LabTests",
+            dependencies: [
+                "CLibSSH", "Lab", "TestSupport",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Worker", "Lab", "TestSupport"],

@@ -65,7 +65,8 @@ struct BrokerCommand: AsyncParsableCommand {
                 await BrokerControl.answer(words, proxy: proxy) { termination.request() }
             }
         }
-        var ready = "ready bootstrap=\(proxy.bootstrapServers) upstream=127.0.0.1:\(broker.port) pid=\(broker.processIdentifier)"
+        var ready =
+            "ready bootstrap=\(proxy.bootstrapServers) upstream=127.0.0.1:\(broker.port) pid=\(broker.processIdentifier)"
         if let server, let control { ready += " control=\(control.host):\(server.port)" }
         Output.line(ready)
         broker.whenEnded { termination.request() }

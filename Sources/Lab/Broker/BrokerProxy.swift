@@ -76,7 +76,8 @@ package final class BrokerProxy: Sendable {
     ) async throws -> BrokerProxy {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let core = ProxyCore(
-            loop: loop, host: host, port: port, upstreamHost: upstreamHost, upstreamPort: upstreamPort, options: options,
+            loop: loop, host: host, port: port, upstreamHost: upstreamHost, upstreamPort: upstreamPort,
+            options: options,
             logger: logger
         )
         let taken = try await loop.flatSubmit { core.listen() }.get()

@@ -34,7 +34,9 @@ package final class DevelopmentBroker: Sendable {
         try FileManager.default.createDirectory(atPath: dataDirectory, withIntermediateDirectories: true)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable(behind: binary))
-        process.arguments = ["start", "--data-dir", dataDirectory, "--host", "127.0.0.1", "--only", "kafka", "--kafka-port", "\(port)"]
+        process.arguments = [
+            "start", "--data-dir", dataDirectory, "--host", "127.0.0.1", "--only", "kafka", "--kafka-port", "\(port)",
+        ]
         let log = URL(fileURLWithPath: dataDirectory).appendingPathComponent("broker.log")
         try Data().write(to: log)
         let output = try FileHandle(forWritingTo: log)
@@ -88,7 +90,9 @@ package final class DevelopmentBroker: Sendable {
 
     /// A port that is free now.
     package static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "127.0.0.1", port: 0).get()
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(
+            host: "127.0.0.1", port: 0
+        ).get()
         let port = channel.localAddress?.port ?? 0
         try await channel.close()
         return port
@@ -104,8 +108,10 @@ package final class DevelopmentBroker: Sendable {
     }
 
     static func executable(behind binary: String) -> String {
-        let library = URL(fileURLWithPath: binary).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("lib")
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: library.path)) ?? [] where name.hasPrefix("python") {
+        let library = URL(fileURLWithPath: binary).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("lib")
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: library.path)) ?? []
+        where name.hasPrefix("python") {
             let path = library.appendingPathComponent("\(name)/site-packages/noida_db/noida-db").path
             if FileManager.default.isExecutableFile(atPath: path) { return path }
         }

@@ -24,7 +24,9 @@ struct FrameSplitter {
     /// - Throws: when the size is negative or beyond ``maximumFrameSize``: this is no Kafka connection.
     mutating func next() throws(LabError) -> ByteBuffer? {
         guard let size = buffer.getInteger(at: buffer.readerIndex, as: Int32.self) else { return nil }
-        guard (0...Self.maximumFrameSize).contains(Int(size)) else { throw LabError("a frame of \(size) bytes isn't Kafka's") }
+        guard (0...Self.maximumFrameSize).contains(Int(size)) else {
+            throw LabError("a frame of \(size) bytes isn't Kafka's")
+        }
         let length = 4 + Int(size)
         guard let frame = buffer.readSlice(length: length) else {
             // Room for the whole frame at once, instead of doubling up to it.

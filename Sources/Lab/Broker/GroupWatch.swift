@@ -53,7 +53,8 @@ struct GroupWatch {
             joins[id] = PendingJoin(group: group, member: member, sessionTimeout: session)
             if let instanceID = member.instanceID {
                 // A static member that joins again takes its predecessor's place.
-                for (key, entry) in members where key.group == group && entry.instanceID == instanceID && key.memberID != member.id {
+                for (key, entry) in members
+                where key.group == group && entry.instanceID == instanceID && key.memberID != member.id {
                     members[key] = nil
                 }
             }
@@ -79,7 +80,9 @@ struct GroupWatch {
         case .leave(let group, let leaving):
             for member in leaving {
                 if let instanceID = member.instanceID, member.id.isEmpty {
-                    for (key, entry) in members where key.group == group && entry.instanceID == instanceID { members[key] = nil }
+                    for (key, entry) in members where key.group == group && entry.instanceID == instanceID {
+                        members[key] = nil
+                    }
                 } else {
                     members[Key(group: group, memberID: member.id)] = nil
                 }

@@ -82,7 +82,9 @@ enum GroupRequest: Sendable, Equatable {
             _ = try reader.integer(Int32.self)
             let id = try reader.string(compact: compact) ?? ""
             let member = Member(id: id, instanceID: try instanceID(from: 3))
-            self = header.known == .syncGroup ? .sync(group: group, member: member) : .heartbeat(group: group, member: member)
+            self =
+                header.known == .syncGroup
+                ? .sync(group: group, member: member) : .heartbeat(group: group, member: member)
         case .offsetCommit where header.apiVersion >= 1:
             let group = try reader.string(compact: compact) ?? ""
             _ = try reader.integer(Int32.self)
@@ -92,7 +94,8 @@ enum GroupRequest: Sendable, Equatable {
         case .leaveGroup:
             let group = try reader.string(compact: compact) ?? ""
             if header.apiVersion < 3 {
-                self = .leave(group: group, members: [Member(id: try reader.string(compact: compact) ?? "", instanceID: nil)])
+                self = .leave(
+                    group: group, members: [Member(id: try reader.string(compact: compact) ?? "", instanceID: nil)])
                 return
             }
             var members: [Member] = []

@@ -235,7 +235,9 @@ final class ProxyConnection {
             return nil
         case .fetch(let version, let until, let production):
             awaited[correlationID] = nil
-            guard production == proxy.production, until > now, FetchFrames.isEmpty(frame, version: version) else { return nil }
+            guard production == proxy.production, until > now, FetchFrames.isEmpty(frame, version: version) else {
+                return nil
+            }
             return until - now
         default: return nil
         }
@@ -275,7 +277,9 @@ final class ProxyHandler: ChannelInboundHandler {
         self.connection = connection
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) { connection.received(unwrapInboundIn(data), from: side) }
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        connection.received(unwrapInboundIn(data), from: side)
+    }
     func channelReadComplete(context: ChannelHandlerContext) { connection.readCompleted(side) }
     func channelWritabilityChanged(context: ChannelHandlerContext) { connection.writabilityChanged(side) }
     func channelInactive(context: ChannelHandlerContext) { connection.ended(side) }

@@ -123,7 +123,9 @@ final class ProxyCore: @unchecked Sendable {
 
     func cut(clientID: String?) {
         loop.preconditionInEventLoop()
-        for connection in connections.values where clientID == nil || connection.clientID == clientID { connection.close() }
+        for connection in connections.values where clientID == nil || connection.clientID == clientID {
+            connection.close()
+        }
     }
 
     func stop() -> EventLoopFuture<Void> {
@@ -185,7 +187,10 @@ final class ProxyCore: @unchecked Sendable {
         evictions += 1
         logger.info(
             "session expired",
-            metadata: ["group": "\(expired.group)", "member": "\(expired.member.id)", "instance": "\(expired.member.instanceID ?? "")"])
+            metadata: [
+                "group": "\(expired.group)", "member": "\(expired.member.id)",
+                "instance": "\(expired.member.instanceID ?? "")",
+            ])
         let frame = GroupRequest.leaveFrame(
             group: expired.group, member: expired.member, correlationID: evictions, clientID: "session-expiry"
         )

@@ -20,7 +20,8 @@ package enum FarmControl {
         case ("commands", 2):
             guard let device = farm.device(named: words[1]) else { return unknown(words[1]) }
             return device.commands.map { record in
-                var text = "{\"at\":\(record.at.seconds),\"session\":\(record.session),\"client_port\":\(record.clientPort),\"command\":"
+                var text =
+                    "{\"at\":\(record.at.seconds),\"session\":\(record.session),\"client_port\":\(record.clientPort),\"command\":"
                 text.appendJSON(record.command)
                 return text + "}"
             }.joined(separator: "\n")

@@ -10,7 +10,8 @@ package enum FarmInventory {
         text += "}\ndevices:\n"
         for (index, device) in farm.devices.enumerated() {
             let parity = index.isMultiple(of: 2) ? "odd" : "even"
-            text += "  \(device.name): {host: \(device.host), port: \(device.port), device_type: \(device.personality.rawValue), "
+            text +=
+                "  \(device.name): {host: \(device.host), port: \(device.port), device_type: \(device.personality.rawValue), "
             text += "tags: [lab, \(parity), \(device.personality.rawValue)]}\n"
         }
         return text + "groups:\n  lab: {tags: [lab]}\n"

@@ -116,7 +116,8 @@ final class DeviceChannel {
             isShell = true
             idleEnd = device.options.execTimeout.map { .now + $0 }
             console = Console(
-                personality: device.personality, user: login, rows: rows, startsPrivileged: device.options.startsPrivileged
+                personality: device.personality, user: login, rows: rows,
+                startsPrivileged: device.options.startsPrivileged
             )
             feed { $0.open(device: &$1) }
         case .exec(let command):

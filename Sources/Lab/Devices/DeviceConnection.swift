@@ -150,7 +150,8 @@ final class DeviceConnection: @unchecked Sendable {
             }
             return 0
         }
-        let answer = ssh_userauth_kbdint_getnanswers(ssh) == 1
+        let answer =
+            ssh_userauth_kbdint_getnanswers(ssh) == 1
             ? ssh_userauth_kbdint_getanswer(ssh, 0).map { String(cString: $0) } : nil
         guard let user = interactiveUser, let answer, authenticate(user: user, password: answer) else { return 1 }
         ssh_message_auth_reply_success(message, 0)

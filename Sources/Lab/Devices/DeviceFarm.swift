@@ -107,7 +107,9 @@ package final class DeviceFarm: Sendable {
     /// Starts listening.
     /// - Throws: ``LabError`` when a port is taken, file descriptors are short or the options make no sense.
     package init(_ options: Options) throws(LabError) {
-        guard options.count > 0, !options.personalities.isEmpty else { throw LabError("a farm needs at least one device") }
+        guard options.count > 0, !options.personalities.isEmpty else {
+            throw LabError("a farm needs at least one device")
+        }
         Self.raiseDescriptorLimit()
         let keys = try AuthorizedKeys(options.authorizedKeys)
         let log: CommandLog? = if let path = options.commandLogPath { try CommandLog(path: path) } else { nil }
@@ -123,7 +125,8 @@ package final class DeviceFarm: Sendable {
                 if options.oneAddressEach { port = taken } else if port != 0 { port += 1 }
                 let digits = String(index + 1)
                 let name = options.namePrefix + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-                let key = options.hostKeyPerDevice && index > 0
+                let key =
+                    options.hostKeyPerDevice && index > 0
                     ? try HostKey(options.hostKeyType, algorithms: options.algorithms) : sharedKey
                 devices.append(
                     SimulatedDevice(
@@ -155,7 +158,8 @@ package final class DeviceFarm: Sendable {
                 let device = served[index]
                 guard device.accepted(descriptor, session: session) else { return }
                 let connection = DeviceConnection(
-                    device: device, descriptor: descriptor, session: session, clientPort: clientPort, authorizedKeys: keys
+                    device: device, descriptor: descriptor, session: session, clientPort: clientPort,
+                    authorizedKeys: keys
                 )
                 guard threads.start(stackSize: 512 << 10, { connection.run() }) else {
                     device.ended(session: session)

@@ -219,8 +219,11 @@ extension Configuration {
         switch personality {
         case .ciscoIOSXE:
             Configuration([
-                Section("version 17.9"), Section("service timestamps debug datetime msec"), Section("hostname \(hostname)"),
-                Section("interface GigabitEthernet1", ["description uplink", "ip address 192.0.2.1 255.255.255.0", "negotiation auto"]),
+                Section("version 17.9"), Section("service timestamps debug datetime msec"),
+                Section("hostname \(hostname)"),
+                Section(
+                    "interface GigabitEthernet1",
+                    ["description uplink", "ip address 192.0.2.1 255.255.255.0", "negotiation auto"]),
                 Section("interface GigabitEthernet2", ["no ip address", "shutdown"]),
                 Section("interface Loopback0", ["ip address 198.51.100.1 255.255.255.255"]),
                 Section("ip route 0.0.0.0 0.0.0.0 192.0.2.254"), Section("ntp server 192.0.2.123"),
@@ -230,7 +233,8 @@ extension Configuration {
             Configuration([
                 Section("hostname \(hostname)"), Section("ntp server 192.0.2.123"), Section("spanning-tree mode mstp"),
                 Section("interface Ethernet1", ["description uplink"]), Section("interface Ethernet2"),
-                Section("interface Management1", ["ip address 192.0.2.1/24"]), Section("ip route 0.0.0.0/0 192.0.2.254"),
+                Section("interface Management1", ["ip address 192.0.2.1/24"]),
+                Section("ip route 0.0.0.0/0 192.0.2.254"),
             ])
         case .juniperJunos:
             Configuration([

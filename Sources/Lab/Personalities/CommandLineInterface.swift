@@ -15,7 +15,9 @@ protocol CommandLineInterface: Sendable {
 }
 
 extension CommandLineInterface {
-    mutating func answer(_ text: String, to purpose: Question.Purpose, on device: inout DeviceState) -> Reply { Reply() }
+    mutating func answer(_ text: String, to purpose: Question.Purpose, on device: inout DeviceState) -> Reply {
+        Reply()
+    }
     mutating func interrupt() {}
 }
 
@@ -30,7 +32,8 @@ struct TerminalStyle: Sendable {
     /// The pager's question.
     var pager = " --More-- "
     /// What wipes the pager's question once it is answered.
-    var pagerErase = String(repeating: "\u{8}", count: 10) + String(repeating: " ", count: 10)
+    var pagerErase =
+        String(repeating: "\u{8}", count: 10) + String(repeating: " ", count: 10)
         + String(repeating: "\u{8}", count: 10)
     /// Sent when the shell opens, before anything else (terminal probes).
     var opening = ""

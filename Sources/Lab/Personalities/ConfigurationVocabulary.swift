@@ -7,13 +7,16 @@ enum ConfigurationVocabulary {
 
     private static let sectionWords: Set<Substring> = [
         "no", "description", "ip", "ipv6", "shutdown", "switchport", "mtu", "speed", "duplex", "network", "neighbor",
-        "transport", "login", "exec-timeout", "name", "permit", "deny", "remark", "bandwidth", "channel-group", "spanning-tree",
+        "transport", "login", "exec-timeout", "name", "permit", "deny", "remark", "bandwidth", "channel-group",
+        "spanning-tree",
         "router-id", "match", "class", "rd", "redistribute", "passive-interface",
     ]
 
     private static let globalWords: Set<Substring> = [
-        "no", "hostname", "ip", "ipv6", "snmp-server", "ntp", "logging", "banner", "username", "aaa", "enable", "service",
-        "clock", "spanning-tree", "access-list", "crypto", "tacacs-server", "radius-server", "archive", "alias", "cdp", "lldp",
+        "no", "hostname", "ip", "ipv6", "snmp-server", "ntp", "logging", "banner", "username", "aaa", "enable",
+        "service",
+        "clock", "spanning-tree", "access-list", "crypto", "tacacs-server", "radius-server", "archive", "alias", "cdp",
+        "lldp",
         "management", "daemon",
     ]
 

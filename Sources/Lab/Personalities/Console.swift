@@ -77,6 +77,10 @@ package struct Console: Sendable {
         if cli.pageLength != 0 { cli.pageLength = isInteractive ? (user.height ?? (rows > 0 ? rows : 24)) : 0 }
     }
 
+    /// The pager's question and what wipes it.
+    var pagerQuestion: String { style.pager }
+    var pagerErase: String { style.pagerErase }
+
     /// The session begins: message of the day and first prompt.
     package mutating func open(device: inout DeviceState) -> Output {
         var output = Output()
@@ -130,7 +134,8 @@ package struct Console: Sendable {
             if editor.isReturnTail(byte) { return }
             output.bytes += Array(style.pagerErase.utf8)
             switch byte {
-            case UInt8(ascii: "q"), UInt8(ascii: "Q"), 0x03: steps.removeAll { if case .paged = $0 { true } else { false } }
+            case UInt8(ascii: "q"), UInt8(ascii: "Q"), 0x03:
+                steps.removeAll { if case .paged = $0 { true } else { false } }
             case 0x0D, 0x0A: showPage(lines, room: 1, &output)
             default: showPage(lines, room: cli.pageLength - 1, &output)
             }
@@ -236,7 +241,9 @@ package struct Console: Sendable {
             let own = cli.prompt(device)
             let tail = "not the end\n"
             if milliseconds == 0 { return [.send(encoded(lines + own + "\n" + tail)), done] }
-            return [.send(encoded(lines + own)), .pause(.milliseconds(milliseconds)), .send(encoded("\n" + tail)), done]
+            return [
+                .send(encoded(lines + own)), .pause(.milliseconds(milliseconds)), .send(encoded("\n" + tail)), done,
+            ]
         case .silent: return [.deaf]
         case .drop: return [.send(DeterministicText.utf8(2_000, lineEnd: lineEnd)), .drop]
         case .count(let name, let milliseconds, let drops):

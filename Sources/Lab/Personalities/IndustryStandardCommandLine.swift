@@ -151,7 +151,8 @@ struct IndustryStandardCommandLine: CommandLineInterface {
     private func runningConfiguration(_ configuration: Configuration, _ device: DeviceState) -> [String] {
         let lines = configuration.rendered(indent: dialect.hasConfigurationSessions ? "   " : " ")
         if dialect.hasConfigurationSessions {
-            return ["! Command: show running-config", "! device: \(device.hostname) (vEOS-lab, EOS-4.30.1F)", "!"] + lines + ["end"]
+            return ["! Command: show running-config", "! device: \(device.hostname) (vEOS-lab, EOS-4.30.1F)", "!"]
+                + lines + ["end"]
         }
         let size = lines.reduce(0) { $0 + $1.utf8.count + 1 }
         return ["Building configuration...", "", "Current configuration : \(size) bytes", "!"] + lines + ["end", ""]
@@ -230,7 +231,9 @@ struct IndustryStandardCommandLine: CommandLineInterface {
         case ("show", 3) where session != nil && line == "show session-config diffs":
             guard let candidate else { return Reply() }
             let lines = device.configuration.difference(to: candidate)
-            return .lines(lines.isEmpty ? [] : ["--- system:/running-config", "+++ session:/\(session ?? "")-session-config"] + lines)
+            return .lines(
+                lines.isEmpty
+                    ? [] : ["--- system:/running-config", "+++ session:/\(session ?? "")-session-config"] + lines)
         default: break
         }
         if ConfigurationVocabulary.opensSection(line) {

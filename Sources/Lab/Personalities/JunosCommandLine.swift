@@ -14,7 +14,8 @@ struct JunosCommandLine: CommandLineInterface {
     init(user: String) { self.user = user }
 
     var terminal: TerminalStyle {
-        TerminalStyle(interruptEcho: "^C", pager: "---(more)---", pagerErase: "\r                                        \r")
+        TerminalStyle(
+            interruptEcho: "^C", pager: "---(more)---", pagerErase: "\r                                        \r")
     }
 
     func prompt(_ device: DeviceState) -> String {
@@ -33,7 +34,8 @@ struct JunosCommandLine: CommandLineInterface {
         if let candidate { return configure(line, candidate: candidate, device: &device) }
         switch Self.operational.match(line) {
         case .command(let command, let rest): return run(command, rest: rest, line: line, device: &device)
-        case .incomplete, .ambiguous: return refusal(line, offset: line.utf8.count, "syntax error, expecting <command>.", device)
+        case .incomplete, .ambiguous:
+            return refusal(line, offset: line.utf8.count, "syntax error, expecting <command>.", device)
         case .invalid(let offset):
             return refusal(line, offset: offset, offset == 0 ? "unknown command." : "syntax error.", device)
         }
@@ -54,7 +56,9 @@ struct JunosCommandLine: CommandLineInterface {
     ) -> Reply {
         switch command {
         case .showVersion:
-            return .lines(["Hostname: \(device.hostname)", "Model: vsrx", "Junos: 22.4R1.10", "JUNOS Software Release [22.4R1.10]"])
+            return .lines([
+                "Hostname: \(device.hostname)", "Model: vsrx", "Junos: 22.4R1.10", "JUNOS Software Release [22.4R1.10]",
+            ])
         case .showInterfaces:
             let rows = (0..<40).map { "ge-0/0/\($0)".padded(to: 24) + "up    up" }
             return .lines(["Interface               Admin Link Proto    Local                 Remote"] + rows)
@@ -63,7 +67,8 @@ struct JunosCommandLine: CommandLineInterface {
                 "Current time: " + device.now.formatted("%Y-%m-%d %H:%M:%S UTC"),
                 "System booted: " + device.bootedAt.formatted("%Y-%m-%d %H:%M:%S UTC"),
             ])
-        case .showConfiguration: return .lines(Self.rendered(device.configuration, asSet: line.hasSuffix("display set")))
+        case .showConfiguration:
+            return .lines(Self.rendered(device.configuration, asSet: line.hasSuffix("display set")))
         case .screenLength:
             guard let word = rest.first, let length = Int(word) else {
                 return refusal(line, offset: line.utf8.count, "syntax error, expecting <screen-length>.", device)
@@ -116,7 +121,8 @@ struct JunosCommandLine: CommandLineInterface {
             if line.hasSuffix("| compare") { return .lines(Self.comparison(device.configuration, candidate)) }
             return .lines(Self.rendered(candidate, asSet: line.hasSuffix("display set")))
         case "rollback":
-            self.candidate = words.count > 1 && words[1] != "0" ? (previous ?? device.configuration) : device.configuration
+            self.candidate =
+                words.count > 1 && words[1] != "0" ? (previous ?? device.configuration) : device.configuration
             return Reply("load complete\n")
         case "commit": return commit(words, candidate: candidate, device: &device)
         case "run" where words.count > 1:
@@ -130,12 +136,14 @@ struct JunosCommandLine: CommandLineInterface {
                 return Reply("Exiting configuration mode\n")
             }
             let question = Question(
-                text: "The configuration has been changed but not committed\nExit with uncommitted changes? [yes,no] (yes) ",
+                text:
+                    "The configuration has been changed but not committed\nExit with uncommitted changes? [yes,no] (yes) ",
                 input: .line,
                 purpose: .leaveUncommitted
             )
             return Reply(then: .ask(question))
-        case "set", "delete": return refusal(line, offset: line.utf8.count, "syntax error, expecting <statement>.", device)
+        case "set", "delete":
+            return refusal(line, offset: line.utf8.count, "syntax error, expecting <statement>.", device)
         default: return refusal(line, offset: 0, "unknown command.", device)
         }
     }

@@ -45,10 +45,13 @@ struct LinuxShell: CommandLineInterface {
         case ("hostname", 1): return Reply(device.hostname + "\n")
         case ("whoami", 1): return Reply((isRoot ? "root" : user) + "\n")
         case ("uname", 2) where words[1] == "-a":
-            return Reply("Linux \(device.hostname) 6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 x86_64 GNU/Linux\n")
+            return Reply(
+                "Linux \(device.hostname) 6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 x86_64 GNU/Linux\n")
         case ("date", 1): return Reply(device.now.formatted("%a %b %e %H:%M:%S UTC %Y\n"))
         case ("seq", 2):
-            guard let last = Int(words[1]), (0...1_000_000).contains(last) else { return failed("seq: invalid argument\n", 1) }
+            guard let last = Int(words[1]), (0...1_000_000).contains(last) else {
+                return failed("seq: invalid argument\n", 1)
+            }
             return .lines((0..<last).map { $0 + 1 }.map(String.init))
         case ("cat", 2) where words[1] == "/etc/os-release":
             return Reply("PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n")

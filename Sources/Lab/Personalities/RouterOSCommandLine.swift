@@ -51,10 +51,13 @@ struct RouterOSCommandLine: CommandLineInterface {
         case "system clock print":
             return Reply(device.now.formatted("  time: %H:%M:%S\n  date: %Y-%m-%d\n"))
         case "system resource print":
-            return Reply("  uptime: \(device.uptimeMinutes)m\n  version: 7.14.3 (stable)\n  cpu: QEMU\n  board-name: CHR\n  platform: MikroTik\n")
+            return Reply(
+                "  uptime: \(device.uptimeMinutes)m\n  version: 7.14.3 (stable)\n  cpu: QEMU\n  board-name: CHR\n  platform: MikroTik\n"
+            )
         case "interface print":
             let rows = (1...40).map { " \($0 - 1)  R  ether\($0)".padded(to: 20) + "ether    1500" }
-            return .lines(["Flags: R - RUNNING", "Columns: NAME, TYPE, ACTUAL-MTU", "#     NAME          TYPE     MTU"] + rows)
+            return .lines(
+                ["Flags: R - RUNNING", "Columns: NAME, TYPE, ACTUAL-MTU", "#     NAME          TYPE     MTU"] + rows)
         case "ip address print":
             let rows = device.configuration.sections.filter { $0.header.hasPrefix("/ip address add ") }
                 .enumerated().map { " \($0.offset)  " + $0.element.header.dropFirst("/ip address add ".count) }
@@ -71,8 +74,12 @@ struct RouterOSCommandLine: CommandLineInterface {
             device.savedConfiguration = device.configuration
             return Reply()
         case "export":
-            return .lines(["# " + device.now.formatted("%Y-%m-%d %H:%M:%S") + " by RouterOS 7.14.3", "/system identity", "set name=\(device.hostname)"]
-                + device.configuration.rendered(separator: nil))
+            return .lines(
+                [
+                    "# " + device.now.formatted("%Y-%m-%d %H:%M:%S") + " by RouterOS 7.14.3", "/system identity",
+                    "set name=\(device.hostname)",
+                ]
+                    + device.configuration.rendered(separator: nil))
         case "system reboot":
             return Reply(then: .ask(Question(text: "Reboot, yes? [y/N]: \n", input: .key, purpose: .confirmReload)))
         case "ip address set", "ip address remove": return Reply("no such item\n")

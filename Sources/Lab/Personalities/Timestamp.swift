@@ -23,7 +23,8 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         gmtime_r(&seconds, &parts)
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
             let count = strftime(buffer.baseAddress, buffer.count, format, &parts)
-            return String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
+            return String(
+                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
         }
     }
 }

@@ -109,6 +109,8 @@ extension ErrorCode {
         "privilege.denied", "The device refused the privilege level that the platform asks for.")
     package static let dialogueQuestion = ErrorCode(
         "dialogue.question", "The device asked a question that nobody had an answer for.", reached: true)
+    package static let dialogueEcho = ErrorCode(
+        "dialogue.echo", "The device came back to its prompt with neither the command's echo nor any output.", reached: true)
     package static let dialogueState = ErrorCode(
         "dialogue.state", "The conversation with the device was not in a state to take the command.", retriable: true)
 

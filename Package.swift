@@ -150,7 +150,7 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["Lab"],
+            dependencies: ["CRDKafka", "Lab"],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),

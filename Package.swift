@@ -160,7 +160,7 @@ let package = Package(
         .testTarget(
             name: "SSHTests",
             dependencies: [
-                "SSH", "TestSupport",
+                "SSH", "Lab", "TestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

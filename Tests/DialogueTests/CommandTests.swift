@@ -195,6 +195,37 @@ struct CommandTests {
         #expect(conversation.commands.map(\.outputText) == ["rate 1\n"])
     }
 
+    @Test("a command that is longer than the terminal is wide is echoed in rows", arguments: [511, 80])
+    func wrappedEcho(margin: Int) throws {
+        let command = "show interfaces " + String(repeating: "GigabitEthernet1/0/1,", count: 30)
+        var echo = ""
+        for (index, character) in ("r1#" + command).enumerated() {
+            if index > 0, index % margin == 0 { echo += " \r" }
+            echo.append(character)
+        }
+        for gated in [true, false] {
+            let conversation = try self.ios(
+                [
+                    .runs(command), .typed(command), .prints(String(echo.dropFirst(3))), .typed("\r"),
+                    .prints("\r\na\r\nr1#"),
+                ],
+                gated: gated
+            )
+            #expect(conversation.commands.map(\.outputText) == ["a\n"])
+            #expect(conversation.typed.hasSuffix(command + "\r"))
+        }
+    }
+
+    @Test("a prompt pattern that runs away is a note, not a hang")
+    func runawayPattern() throws {
+        let yaml = "name: x\nprompt_pattern: '^(?:(?:a+)+[!#]|r1#)'"
+        var device = ScriptedDevice(try PlatformDefinition(yaml: yaml))
+        let line = String(repeating: "a", count: 100)
+        let conversation = device.play([.prints("r1#")] + .command("show x", line + "\r\n" + line) + [.waits])
+        #expect(conversation.commands.first?.completion == nil)
+        #expect(device.machine.notes.contains { $0.contains("too long") })
+    }
+
     @Test("an abbreviation that the device completes is an echo")
     func completedEcho() throws {
         let conversation = try self.ios(
@@ -321,6 +352,33 @@ struct CommandTests {
             if case .output(let bytes) = action { output += bytes }
         }
         #expect(output == Array((long + "\n").utf8))
+    }
+
+    @Test("whatever lines an answer holds, it arrives whole")
+    func randomOutput() throws {
+        let parts = [
+            "r1#", "r1# ", "r1#show y", "r1>", "r1(config)#", "r2#", "see r1#", "", " ", "a", "--More-- ", " --More-- ",
+            "[confirm]",
+            "Password: ", "(y/n)", "% Invalid input", "#", ">", "!", "x\ty", "Zürich", "router bgp 65000",
+            "description >>> r1# <<<",
+            String(repeating: "-", count: 79), String(repeating: "long ", count: 300),
+        ]
+        let platform = try platform("cisco_iosxe")
+        for seed in 1...250 as ClosedRange<UInt64> {
+            var random = SplitMix64(seed: seed)
+            var turns = Transcripts.iosSetup
+            var outputs: [String] = []
+            for _ in 0..<3 {
+                let lines = (0..<Int.random(in: 0..<12, using: &random)).map { _ in
+                    parts.randomElement(using: &random) ?? ""
+                }
+                let end = Bool.random(using: &random) ? "\r\n" : "\r\r\n"
+                turns += .command("show x", lines.map { $0 + end }.joined() + "r1#")
+                outputs.append(lines.map { $0 + "\n" }.joined())
+            }
+            var device = ScriptedDevice(platform, gated: seed % 2 == 0, chunking: .random(seed: seed))
+            #expect(device.play(turns).commands.map(\.outputText) == outputs, "seed \(seed)")
+        }
     }
 
     @Test("a large output costs one look at the prompt per piece, and arrives whole")

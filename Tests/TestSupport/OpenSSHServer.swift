@@ -102,7 +102,8 @@ public final class OpenSSHServer: @unchecked Sendable {
         var lines = options.configuration
         lines += ["ListenAddress 127.0.0.1:\(self.port)", "PidFile none", "StrictModes no", "LogLevel VERBOSE"]
         lines += ["PermitRootLogin yes", "AuthorizedKeysFile \(folder.path)/authorized_keys", "PrintMotd no"]
-        lines += ["PrintLastLog no", "MaxStartups 1000", "AcceptEnv none"]
+        // A home of its own: the start-up files of the real one print and take time.
+        lines += ["PrintLastLog no", "MaxStartups 1000", "SetEnv HOME=\(folder.path)"]
         var publicKeys: [String] = []
         for type in options.hostKeyTypes {
             let path = "\(folder.path)/host_\(type)"
@@ -134,10 +135,12 @@ public final class OpenSSHServer: @unchecked Sendable {
             try FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
         }
         let configuration = "\(folder.path)/sshd_config"
-        try lines.joined(separator: "\n").appending("\n").write(toFile: configuration, atomically: true, encoding: .utf8)
+        try lines.joined(separator: "\n").appending("\n").write(
+            toFile: configuration, atomically: true, encoding: .utf8)
         self.process = try Self.spawn(executable, ["-D", "-f", configuration, "-E", "\(folder.path)/log"])
         (self.watchdog, self.watchdogPipe) = try Self.spawnWatchdog(
-            "read end; kill -9 \(self.process); rm -rf '\(folder.path)'" + (self.pamService.map { " /etc/pam.d/\($0)" } ?? ""))
+            "read end; kill -9 \(self.process); rm -rf '\(folder.path)'"
+                + (self.pamService.map { " /etc/pam.d/\($0)" } ?? ""))
     }
 
     deinit { self.stop() }
@@ -278,7 +281,9 @@ public final class OpenSSHServer: @unchecked Sendable {
         return status & 0x7f == 0 ? (status >> 8) & 0xff : -1
     }
 
-    private static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    private static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result)
+        -> Result
+    {
         #if os(Linux)
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         #else

@@ -98,7 +98,7 @@ extension DialogueMachine {
     }
 
     /// The command as typed at a prompt, drawn by a terminal.
-    private func isEcho(_ line: [UInt8], needsPrompt: Bool) -> Bool {
+    private mutating func isEcho(_ line: [UInt8], needsPrompt: Bool) -> Bool {
         let text = self.command.text
         let commandCount = text.trimmedCount
         let count = line.trimmedCount

@@ -99,7 +99,10 @@ extension DialogueMachine {
         self.command.probeLineEnds += 1
         self.hold(line)
         if isFirst, line.isText(self.command.probeLine) { return }
-        if line.isBlank || line.isText(self.command.cutPrompt) || self.isLogMessage(line) { return }
+        let isBounded =
+            self.command.heldLines <= RunningCommand.mostHeldLines
+            && self.command.held.count <= RunningCommand.mostHeldBytes
+        if isBounded, line.isBlank || line.isText(self.command.cutPrompt) || self.isLogMessage(line) { return }
         // Something else: the device was still busy with the command.
         self.command.stage = .output
         self.releaseHeld()

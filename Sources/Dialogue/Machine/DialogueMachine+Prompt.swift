@@ -23,7 +23,7 @@ extension DialogueMachine {
     /// No prompt is longer, so that no pattern ever sees a long line.
     static let longestPrompt = 512
 
-    func readLastLine() -> Reading {
+    mutating func readLastLine() -> Reading {
         let line = self.terminal.bytes
         let count = line.trimmedCount
         guard count > 0 else { return .nothing }
@@ -54,24 +54,26 @@ extension DialogueMachine {
     }
 
     /// Whether a question stands at the end of a line that would otherwise be taken for a prompt or an answer.
-    func isQuestion(_ line: [UInt8]) -> Bool {
+    mutating func isQuestion(_ line: [UInt8]) -> Bool {
         self.start(of: self.rules.question, atEndOf: line) != nil
     }
 
     /// Where a pattern's match begins that reaches to the line's end, with or without the blanks there.
-    func start(of pattern: Pattern, atEndOf line: [UInt8]) -> Int? {
+    mutating func start(of pattern: Pattern, atEndOf line: [UInt8]) -> Int? {
         let count = line.trimmedCount
-        return line.withUnsafeBytes { bytes in
-            if case .matched(let range) = pattern.firstMatch(in: UnsafeRawBufferPointer(rebasing: bytes[..<count])) {
-                return range.lowerBound
-            }
-            guard count < bytes.count, case .matched(let range) = pattern.firstMatch(in: bytes) else { return nil }
-            return range.lowerBound < count ? range.lowerBound : nil
+        var outcome = line.withUnsafeBytes { pattern.firstMatch(in: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+        if outcome == .noMatch, count < line.count { outcome = pattern.firstMatch(in: line) }
+        switch outcome {
+        case .matched(let range): return range.lowerBound < count ? range.lowerBound : nil
+        case .noMatch: return nil
+        case .abandoned:
+            self.note("A pattern of \(self.rules.platform) takes too long and was given up: /\(pattern.source)/")
+            return nil
         }
     }
 
     /// Whether a whole line, or with the line before it where patterns span lines, is a prompt by a pattern.
-    func matchPrompt(_ pattern: Pattern, _ line: [UInt8]) -> PromptMatch? {
+    mutating func matchPrompt(_ pattern: Pattern, _ line: [UInt8]) -> PromptMatch? {
         guard !line.isEmpty, line.count <= Self.longestPrompt else { return nil }
         for exclude in self.rules.promptExcludes where line.contains(text: exclude) { return nil }
         guard self.rules.promptSpansLines, self.hasPrevious, self.previous.count <= Self.longestPrompt else {
@@ -84,7 +86,7 @@ extension DialogueMachine {
 
     // MARK: Modes
 
-    func isPrompt(_ text: [UInt8], of mode: Mode) -> Bool {
+    mutating func isPrompt(_ text: [UInt8], of mode: Mode) -> Bool {
         for exclude in mode.excludes where text.contains(text: exclude) { return false }
         switch mode.prompt {
         case .exact(let exact): return text.isText(exact)
@@ -98,6 +100,9 @@ extension DialogueMachine {
         guard !line.isText(self.prompt.text) else { return }
         self.prompt = KnownPrompt(line)
         if let mode = self.mode, self.isPrompt(line, of: self.rules.modes[mode]) { return }
-        self.mode = self.rules.modes.indices.first { self.isPrompt(line, of: self.rules.modes[$0]) }
+        self.mode = nil
+        for (index, mode) in self.rules.modes.enumerated() where self.mode == nil {
+            if self.isPrompt(line, of: mode) { self.mode = index }
+        }
     }
 }

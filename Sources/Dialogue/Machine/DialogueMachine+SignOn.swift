@@ -139,8 +139,11 @@ extension DialogueMachine {
 
     private var signOnPatience: Duration { DialogueTiming.signOnSilence * (1 << min(self.signOn.enters, 3)) }
 
-    private func signOnQuestion(in line: [UInt8]) -> Int? {
-        self.rules.signOnQuestions.firstIndex { self.start(of: $0.pattern, atEndOf: line) != nil }
+    private mutating func signOnQuestion(in line: [UInt8]) -> Int? {
+        for (index, question) in self.rules.signOnQuestions.enumerated() {
+            if self.start(of: question.pattern, atEndOf: line) != nil { return index }
+        }
+        return nil
     }
 }
 

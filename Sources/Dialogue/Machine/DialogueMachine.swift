@@ -247,7 +247,7 @@ package struct DialogueMachine: Sendable {
 
     mutating func note(_ text: String) {
         // A few are enough to see what is wrong, and a session may live for months.
-        if self.notes.count < 16 { self.notes.append(text) }
+        if self.notes.count < 16, !self.notes.contains(text) { self.notes.append(text) }
     }
 
     private mutating func lineEnded() {

@@ -113,7 +113,8 @@ final class SessionChannel {
             self.finish(
                 .failed(
                     SSHError(
-                        .channelRefused, "\(self.core.endpoint) did not answer the request for a channel within \(bound.brief).")))
+                        .channelRefused,
+                        "\(self.core.endpoint) did not answer the request for a channel within \(bound.brief).")))
         }
     }
 
@@ -185,7 +186,8 @@ final class SessionChannel {
         var hasMoved = self.writeOutgoing()
         if self.owesEndOfFile, self.phase == .running {
             // A command has no input; one that reads would wait for ever.
-            hasMoved = self.follow(handle.sendEndOfFile(), "the end of input") { self.owesEndOfFile = false } || hasMoved
+            hasMoved =
+                self.follow(handle.sendEndOfFile(), "the end of input") { self.owesEndOfFile = false } || hasMoved
         }
         if self.phase == .running { hasMoved = self.read(handle, LibSSH2Channel.standardOutput) || hasMoved }
         if case .command = self.request, self.phase == .running {

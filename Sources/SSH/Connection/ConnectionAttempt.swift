@@ -21,7 +21,8 @@ final class ConnectionAttempt {
     private var core: SessionCore?
     private var timer: Scheduled<Void>?
 
-    init(_ configuration: SSHConfiguration, _ credentials: [Credential], on eventLoop: any EventLoop, _ logger: Logger) {
+    init(_ configuration: SSHConfiguration, _ credentials: [Credential], on eventLoop: any EventLoop, _ logger: Logger)
+    {
         self.configuration = configuration
         self.credentials = credentials
         self.eventLoop = eventLoop

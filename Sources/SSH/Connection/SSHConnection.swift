@@ -115,7 +115,9 @@ package actor SSHConnection {
     }
 
     /// Isolated, so that the closures above have to run here: one that doesn't use `self` would leave the event loop.
-    private func begin(_ channel: NIOLoopBound<SessionChannel>, _ body: (SessionChannel) -> Void) { body(channel.value) }
+    private func begin(_ channel: NIOLoopBound<SessionChannel>, _ body: (SessionChannel) -> Void) {
+        body(channel.value)
+    }
 
     /// Says goodbye (SSH_MSG_DISCONNECT) if that doesn't block, and closes. Idempotent; returns when the socket is closed.
     package func close() async {

@@ -140,7 +140,9 @@ extension SessionCore {
     // MARK: - Keepalive
 
     func startKeepalive() {
-        guard case .open = self.phase, let interval = self.configuration.keepaliveInterval, interval > .zero else { return }
+        guard case .open = self.phase, let interval = self.configuration.keepaliveInterval, interval > .zero else {
+            return
+        }
         self.keepaliveTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(interval)) { [weak self] in
             self?.keepAlive()
             self?.startKeepalive()

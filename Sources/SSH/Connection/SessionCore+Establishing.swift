@@ -84,7 +84,8 @@ extension SessionCore {
         self.startTimer(bound) { core in
             SSHError(
                 .authenticationTimeout,
-                "\(core.endpoint) did not finish the authentication of \(core.configuration.username) within \(bound.brief).")
+                "\(core.endpoint) did not finish the authentication of \(core.configuration.username) within \(bound.brief)."
+            )
         }
         self.authenticationStep = self.plan.start(server: self.serverIdentification)
         self.stepAuthentication(session)
@@ -104,7 +105,9 @@ extension SessionCore {
                 case .ready(.methods(let methods)): self.authenticationStep = self.plan.offered(methods)
                 }
             case .password(let password):
-                guard self.judge(session.authenticate(username: username, password: password), "password") else { return }
+                guard self.judge(session.authenticate(username: username, password: password), "password") else {
+                    return
+                }
             case .keyboardInteractive(let password):
                 // Taken by the callback in the first round of questions.
                 if self.keyboardAnswerIsDue {
@@ -188,6 +191,11 @@ extension SessionCore {
         self.phaseTimer = nil
         self.authenticationStep = nil
         self.enter(.open)
+        // Only failures before this point need them.
+        self.incomingOffer = KeyExchangeSniffer(skippingIdentification: true)
+        self.session?.wire.outgoingOffer = nil
+        self.logger.debug(
+            "SSH session open", metadata: ["host": "\(self.endpoint)", "server": "\(self.serverIdentification)"])
         self.startKeepalive()
         let onEstablished = self.onEstablished
         self.onEstablished = nil

@@ -252,6 +252,9 @@ final class SessionCore: ChannelInboundHandler {
         }
         self.phase = .closed
         self.closeReason = reason
+        self.logger.debug(
+            "SSH connection closed",
+            metadata: ["host": "\(self.endpoint)", "reason": "\(reason?.description ?? "as asked")"])
         self.phaseTimer?.cancel()
         self.phaseTimer = nil
         self.keepaliveTimer?.cancel()

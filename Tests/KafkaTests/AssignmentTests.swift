@@ -70,7 +70,9 @@ struct AssignmentTests {
 
 @Suite("Pending commits")
 struct PendingCommitsTests {
-    private func caller(_ partitions: [TopicPartition], at deadline: ContinuousClock.Instant = .now) -> PendingCommits.Caller {
+    private func caller(_ partitions: [TopicPartition], at deadline: ContinuousClock.Instant = .now)
+        -> PendingCommits.Caller
+    {
         PendingCommits.Caller(partitions: partitions, deadline: deadline, completion: { _ in })
     }
 

@@ -47,7 +47,9 @@ struct ConsumerTests {
             let records = [
                 ProducerRecord(topic: "t", key: nil, value: nil),
                 ProducerRecord(topic: "t", key: Array("k".utf8), value: nil),
-                ProducerRecord(topic: "t", key: [], value: [], headers: [.init("", nil), .init("x", [UInt8](repeating: 1, count: 300_000))]),
+                ProducerRecord(
+                    topic: "t", key: [], value: [],
+                    headers: [.init("", nil), .init("x", [UInt8](repeating: 1, count: 300_000))]),
             ]
             try await withProducer(configuration) { producer in
                 for record in records { try await producer.send(acknowledged: record) }
@@ -66,10 +68,13 @@ struct ConsumerTests {
     func refusedCommits() async throws {
         try await withBroker(topics: ["t": 1, "other": 1]) { configuration, _ in
             let delegate = RecordingDelegate()
-            try await withConsumer(configuration, group: .init(id: "g"), topics: ["t"], delegate: delegate) { consumer in
+            try await withConsumer(configuration, group: .init(id: "g"), topics: ["t"], delegate: delegate) {
+                consumer in
                 try await until("assigned") { !consumer.assignment.isEmpty }
                 let large = await #expect(throws: KafkaError.self) {
-                    try await consumer.commit([.init(self.partition, offset: 0, metadata: String(repeating: "x", count: 4_097))])
+                    try await consumer.commit([
+                        .init(self.partition, offset: 0, metadata: String(repeating: "x", count: 4_097))
+                    ])
                 }
                 #expect(large?.code == "kafka.offset_metadata_too_large")
                 #expect(large?.number == 12)
@@ -146,7 +151,9 @@ struct ConsumerTests {
                     }
                     // Let some through.
                     let count = delegate.records.count
-                    try? await until("progress", within: .seconds(5)) { delegate.records.count > count || count == 5_000 }
+                    try? await until("progress", within: .seconds(5)) {
+                        delegate.records.count > count || count == 5_000
+                    }
                 }
                 #expect(delegate.records.map(\.offset) == Array(0..<5_000))
             }
@@ -157,10 +164,13 @@ struct ConsumerTests {
     func pauseOnAssign() async throws {
         try await withBroker(topics: ["t": 2]) { configuration, _ in
             try await withProducer(configuration) { producer in
-                for index in 0..<10 { try await producer.send(acknowledged: .text("t", "\(index)", partition: Int32(index % 2))) }
+                for index in 0..<10 {
+                    try await producer.send(acknowledged: .text("t", "\(index)", partition: Int32(index % 2)))
+                }
             }
             let delegate = RecordingDelegate(onAssigned: { consumer, _ in try? consumer.pause([self.partition]) })
-            try await withConsumer(configuration, group: .init(id: "g"), topics: ["t"], delegate: delegate) { consumer in
+            try await withConsumer(configuration, group: .init(id: "g"), topics: ["t"], delegate: delegate) {
+                consumer in
                 try await until("the other partition is done") { delegate.records.count == 5 }
                 let polls = delegate.state.withLockedValue { $0.polls }
                 try await until("some more polls") { delegate.state.withLockedValue { $0.polls } > polls + 3 }
@@ -221,7 +231,8 @@ struct ConsumerTests {
                 entered.withLockedValue { $0 = true }
                 _ = gate.wait(timeout: .now() + 20)
             })
-            try await withConsumer(configuration, group: .init(id: "g"), topics: ["t"], delegate: delegate) { consumer in
+            try await withConsumer(configuration, group: .init(id: "g"), topics: ["t"], delegate: delegate) {
+                consumer in
                 try await until("assigned") { !consumer.assignment.isEmpty }
                 try await withProducer(configuration) { _ = try await $0.send(acknowledged: .text("t", "x")) }
                 try await until("in the delegate") { entered.withLockedValue { $0 } }
@@ -242,18 +253,23 @@ struct ConsumerTests {
     func ends() async throws {
         try await withBroker(topics: ["t": 1]) { configuration, _ in
             let idle = RecordingDelegate()
-            let consumer = try KafkaConsumer(configuration, group: .init(id: "g"), topics: ["t"], delegate: idle, logger: quietLogger)
+            let consumer = try KafkaConsumer(
+                configuration, group: .init(id: "g"), topics: ["t"], delegate: idle, logger: quietLogger)
             let run = Task { try await consumer.run() }
             try await until("assigned") { !consumer.assignment.isEmpty }
             run.cancel()
             try await run.value
-            #expect(idle.events == [.assigned([.init(self.partition, offset: nil)], 1), .revoking([self.partition], 2)])
+            #expect(
+                idle.events == [.assigned([.init(self.partition, offset: nil)], 1), .revoking([self.partition], 2)])
             #expect(consumer.assignment.isEmpty)
             #expect(await #expect(throws: KafkaError.self) { try await consumer.run() }?.code == "kafka.state")
-            #expect(await #expect(throws: KafkaError.self) { try await consumer.commit([.init(self.partition, offset: 0)]) } != nil)
+            #expect(
+                await #expect(throws: KafkaError.self) { try await consumer.commit([.init(self.partition, offset: 0)]) }
+                    != nil)
 
             let early = RecordingDelegate()
-            let stopped = try KafkaConsumer(configuration, group: .init(id: "g"), topics: ["t"], delegate: early, logger: quietLogger)
+            let stopped = try KafkaConsumer(
+                configuration, group: .init(id: "g"), topics: ["t"], delegate: early, logger: quietLogger)
             stopped.stop()
             try await stopped.run()
             #expect(early.events.isEmpty)
@@ -264,7 +280,9 @@ struct ConsumerTests {
     func unreachable() async throws {
         let delegate = RecordingDelegate()
         try await withConsumer(.test("127.0.0.1:1"), group: .init(id: "g"), topics: ["t"], delegate: delegate) { _ in
-            try await until("told") { delegate.failures.contains { $0.code == "kafka.all_brokers_down" || $0.code == "kafka.transport" } }
+            try await until("told") {
+                delegate.failures.contains { $0.code == "kafka.all_brokers_down" || $0.code == "kafka.transport" }
+            }
         }
     }
 
@@ -272,7 +290,8 @@ struct ConsumerTests {
     func missingTopic() async throws {
         try await withBroker(topics: ["t": 1]) { configuration, _ in
             let delegate = RecordingDelegate()
-            try await withConsumer(configuration, group: .init(id: "g"), topics: ["missing", "t"], delegate: delegate) { consumer in
+            try await withConsumer(configuration, group: .init(id: "g"), topics: ["missing", "t"], delegate: delegate) {
+                consumer in
                 try await until("told") { delegate.failures.contains { $0.code == "kafka.unknown_topic_or_part" } }
                 try await until("assigned") { consumer.assignment == [self.partition] }
             }

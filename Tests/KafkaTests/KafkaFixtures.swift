@@ -24,7 +24,8 @@ func until(
 
 let quietLogger: Logger = {
     var logger = Logger(label: "kafka-tests")
-    logger.logLevel = ProcessInfo.processInfo.environment["KAFKA_TEST_LOG"].flatMap(Logger.Level.init(rawValue:)) ?? .critical
+    logger.logLevel =
+        ProcessInfo.processInfo.environment["KAFKA_TEST_LOG"].flatMap(Logger.Level.init(rawValue:)) ?? .critical
     return logger
 }()
 
@@ -141,7 +142,8 @@ func withBroker<Value: Sendable>(
     try await DevelopmentBroker.with { broker in
         let configuration = KafkaConfiguration.test(broker.bootstrapServers)
         let admin = try KafkaAdmin(configuration, logger: quietLogger)
-        _ = try await admin.create(topics.map { KafkaAdmin.Topic(name: $0.key, partitions: $0.value, replicationFactor: 1) })
+        _ = try await admin.create(
+            topics.map { KafkaAdmin.Topic(name: $0.key, partitions: $0.value, replicationFactor: 1) })
         do {
             let value = try await body(configuration, admin)
             await admin.close()

@@ -9,12 +9,17 @@ struct ProducerTests {
     func roundTrip() async throws {
         try await withBroker(topics: ["t": 1]) { configuration, _ in
             let records = [
-                ProducerRecord(topic: "t", key: Array("k".utf8), value: Array("v".utf8), headers: [.init("h", "1"), .init("h", "2")]),
+                ProducerRecord(
+                    topic: "t", key: Array("k".utf8), value: Array("v".utf8),
+                    headers: [.init("h", "1"), .init("h", "2")]),
                 ProducerRecord(topic: "t", key: nil, value: Array((0...255).map { UInt8($0) })),
-                ProducerRecord(topic: "t", key: [0, 255, 0], value: nil, headers: [.init("null", nil), .init("empty", [])]),
+                ProducerRecord(
+                    topic: "t", key: [0, 255, 0], value: nil, headers: [.init("null", nil), .init("empty", [])]),
                 ProducerRecord(topic: "t", key: nil, value: nil),
                 ProducerRecord(topic: "t", key: nil, value: []),
-                ProducerRecord(topic: "t", key: Array("big".utf8), value: [], headers: [.init("big", [UInt8](repeating: 7, count: 200_000))]),
+                ProducerRecord(
+                    topic: "t", key: Array("big".utf8), value: [],
+                    headers: [.init("big", [UInt8](repeating: 7, count: 200_000))]),
                 ProducerRecord(topic: "t", key: nil, value: [1], headers: [.init("bytes \u{1F600}", [0, 1, 255])]),
             ]
             let reader = try await KafkaReader(configuration, topic: "t", from: .beginning, logger: quietLogger)
@@ -67,7 +72,8 @@ struct ProducerTests {
         let mock = try MockCluster()
         try await withProducer(.test(mock.bootstrapServers)) { producer in
             let error = #expect(throws: KafkaError.self) {
-                try producer.send(ProducerRecord(topic: "t", key: nil, value: [UInt8](repeating: 0, count: 2_000_000))) { _ in
+                try producer.send(ProducerRecord(topic: "t", key: nil, value: [UInt8](repeating: 0, count: 2_000_000)))
+                { _ in
                     Issue.record("completed although it was refused")
                 }
             }
@@ -193,7 +199,9 @@ struct ProducerTests {
         mock.createTopic("t")
         try await withProducer(.test(mock.bootstrapServers)) { producer in
             mock.answer(.produce, with: [code])
-            let error = await #expect(throws: KafkaError.self) { try await producer.send(acknowledged: .text("t", "x")) }
+            let error = await #expect(throws: KafkaError.self) {
+                try await producer.send(acknowledged: .text("t", "x"))
+            }
             #expect(error?.code == expected)
         }
     }

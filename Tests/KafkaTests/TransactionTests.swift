@@ -48,7 +48,8 @@ struct TransactionTests {
         try await withBroker(topics: ["in": 1, "out": 1]) { configuration, admin in
             let partition = TopicPartition("in", 0)
             let delegate = RecordingDelegate()
-            try await withConsumer(configuration, group: .init(id: "g"), topics: ["in"], delegate: delegate) { consumer in
+            try await withConsumer(configuration, group: .init(id: "g"), topics: ["in"], delegate: delegate) {
+                consumer in
                 try await until("assigned") { !consumer.assignment.isEmpty }
                 try await withProducer(configuration, transactionalID: "tx") { producer in
                     try await blocking {
@@ -71,7 +72,9 @@ struct TransactionTests {
                 }
             }
             #expect(
-                try await admin.committedOffsets(group: "g", [partition]) == [.init(partition, offset: 7, metadata: "seven")]
+                try await admin.committedOffsets(group: "g", [partition]) == [
+                    .init(partition, offset: 7, metadata: "seven")
+                ]
             )
         }
     }
@@ -134,14 +137,18 @@ struct TransactionTests {
         }
     }
 
-    @Test("a commit whose generation is old must be aborted; a fenced producer is done", arguments: [
-        (22, "kafka.illegal_generation", false), (82, "kafka.fenced_instance_id", false), (47, "kafka.fenced", true),
-    ] as [(Int32, String, Bool)])
+    @Test(
+        "a commit whose generation is old must be aborted; a fenced producer is done",
+        arguments: [
+            (22, "kafka.illegal_generation", false), (82, "kafka.fenced_instance_id", false),
+            (47, "kafka.fenced", true),
+        ] as [(Int32, String, Bool)])
     func refusedOffsets(code: Int32, expected: String, isFatal: Bool) async throws {
         let mock = try MockCluster()
         mock.createTopic("t")
         let delegate = RecordingDelegate()
-        try await withConsumer(.test(mock.bootstrapServers), group: .init(id: "g"), topics: ["t"], delegate: delegate) { consumer in
+        try await withConsumer(.test(mock.bootstrapServers), group: .init(id: "g"), topics: ["t"], delegate: delegate) {
+            consumer in
             try await until("assigned") { !consumer.assignment.isEmpty }
             try await withProducer(.test(mock.bootstrapServers), transactionalID: "tx") { producer in
                 try await blocking {
@@ -149,7 +156,8 @@ struct TransactionTests {
                     try producer.beginTransaction()
                     mock.answer(.transactionOffsetCommit, with: [code])
                     let error = #expect(throws: KafkaError.self) {
-                        try producer.sendOffsets([.init(TopicPartition("t", 0), offset: 1)], of: consumer, timeout: .seconds(10))
+                        try producer.sendOffsets(
+                            [.init(TopicPartition("t", 0), offset: 1)], of: consumer, timeout: .seconds(10))
                     }
                     #expect(error?.code == expected)
                     #expect(error?.isFatal == isFatal)

@@ -153,7 +153,7 @@ extension ErrorCode {
         hostKeyUnknown,
         hostKeyChanged, authFailed, authMissing, authKey, authTimeout, authLocked,
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
-        dialogueState,
+        dialogueEcho, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,
     ]

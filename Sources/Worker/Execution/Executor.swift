@@ -325,20 +325,30 @@ final class Executor: KafkaConsumerDelegate {
     /// Notes that a change begins, and waits until the note is safe with the group's coordinator. A worker whose partition has moved can't get that
     /// acknowledgement (its generation is old), so it can't begin.
     private func begin(_ assigned: AssignedTask) async throws(KafkaError) {
-        let isOurs = self.state.withLockedValue { state in
-            guard var partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
-                !partition.isDraining
-            else { return false }
-            partition.ledger.begin(assigned.offset)
-            state.partitions[assigned.partition] = partition
-            return true
+        while true {
+            let isOurs = self.state.withLockedValue { state in
+                guard var partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
+                    !partition.isDraining
+                else { return false }
+                partition.ledger.begin(assigned.offset)
+                state.partitions[assigned.partition] = partition
+                return true
+            }
+            guard isOurs else {
+                throw KafkaError(
+                    code: "kafka.not_owner",
+                    number: 0,
+                    message: "\(assigned.partition) is being given up or isn't ours any more"
+                )
+            }
+            do {
+                return try await self.committer.commit()
+            } catch {
+                // The commit of a whole group failed, perhaps for another partition's sake: again, until this one is taken, goes to another
+                // worker, or the task's time is up.
+                do { try await Task.sleep(for: .milliseconds(100)) } catch { throw .cancelled }
+            }
         }
-        guard isOurs else {
-            throw KafkaError(
-                code: "kafka.not_owner", number: 0,
-                message: "\(assigned.partition) is being given up or isn't ours any more")
-        }
-        try await self.committer.commit()
     }
 
     private func end(_ assigned: AssignedTask, _ end: TaskEnd) async {
@@ -509,6 +519,14 @@ final class Executor: KafkaConsumerDelegate {
         }
         return done.wait(timeout: .now() + limit.seconds) == .success
     }
+}
+
+extension KafkaError {
+    static let cancelled = KafkaError(
+        code: "kafka.cancelled",
+        number: 0,
+        message: "the commit was not waited for to its end"
+    )
 }
 
 extension Duration {

@@ -39,7 +39,9 @@ struct TaskRunner: Sendable {
                 case .rejected(let error):
                     return .result(run.result(.failed, error: error))
                 case .notNoted:
-                    return .abandoned(retracted: true)
+                    guard let interruption = interruption() else { return .abandoned(retracted: true) }
+                    let reason = DeviceError(code: "cancelled", message: "the note that the change begins was not safe in time")
+                    return self.end(run, interruption, reason)
                 case .device(let error):
                     if let interruption = interruption() { return self.end(run, interruption, error) }
                     guard run.mayTryAgain(after: error), run.attempts < attempts,
@@ -142,7 +144,7 @@ struct TaskRunner: Sendable {
         if let stream { output = { stream.append($0) } }
         let result: CommandResult
         do {
-            result = try await session.run(DeviceCommand(command.text, timeout: command.timeout), output: output)
+            result = try await session.run(self.deviceCommand(command, of: task), output: output)
         } catch {
             if let stream { run.nextSequence = await stream.finish() }
             if error.delivery != .notSent { run.hasSent = true }
@@ -172,6 +174,12 @@ struct TaskRunner: Sendable {
             output: result.output, wasStreamed: stream != nil, index: index, run: &run
         )
         if let refusal { throw .rejected(refusal) }
+    }
+
+    private func deviceCommand(_ command: Command, of task: DeviceTask) -> DeviceCommand {
+        // A change's return key waits for the echo: until then it has provably not run. What may be run again is sent at once, which saves a
+        // round trip.
+        DeviceCommand(command.text, timeout: command.timeout, waitsForEcho: task.effect == .change)
     }
 
     /// Adds a command's outcome to the run, with its output inline where there is room, else as `output` records.

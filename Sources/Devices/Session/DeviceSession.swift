@@ -130,7 +130,6 @@ public actor DeviceSession {
         return try result.get()
     }
 
-    package func probe() async throws(DeviceError) { fatalError("stub") }
     /// Whether the session can take commands.
     public nonisolated var isOpen: Bool { self.acceptsCommands.withLockedValue { $0 } }
 

@@ -6,6 +6,7 @@ import UnixSignals
 @main
 struct TetherBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "TetherBench",
         abstract: "Measure Tether's SSH engine, its codec, and the way of a job through a broker.",
         discussion: """
             CPU time and ratios are what to compare: programs take turns within one run, and medians are shown. Wall-clock figures depend \

@@ -10,7 +10,7 @@ struct Measurement: Codable, Sendable {
     var userSeconds: Double
     var systemSeconds: Double
     var wallSeconds: Double
-    /// Resident memory at the end, and before the first session.
+    /// Resident memory at the end, and before the first session; when sessions are only held, before the second.
     var rssBytes: Int
     var rssBeforeBytes: Int
 
@@ -18,8 +18,8 @@ struct Measurement: Codable, Sendable {
     /// CPU microseconds for one of `count`.
     var cpuMicroseconds: Double { self.cpuSeconds / Double(max(self.count, 1)) * 1e6 }
     var userMicroseconds: Double { self.userSeconds / Double(max(self.count, 1)) * 1e6 }
-    /// Memory that one held session adds.
-    var bytesPerSession: Double { Double(self.rssBytes - self.rssBeforeBytes) / Double(max(self.sessions, 1)) }
+    /// Memory that one more held session adds.
+    var bytesPerSession: Double { Double(self.rssBytes - self.rssBeforeBytes) / Double(max(self.sessions - 1, 1)) }
 
     private enum CodingKeys: String, CodingKey {
         case mode, sessions, count, failures

@@ -55,6 +55,8 @@ struct MeasuredClient: AsyncParsableCommand {
     private func measure(_ devices: SimulatedDevices, _ logger: Logger) async throws -> Measurement {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: self.loops)
         let workload = SSHWorkload(devices: devices, group: group, logger: logger)
+        // What the first session brings into memory once for all isn't the sessions' own.
+        let first = self.mode == .idle ? try await workload.shells(1) : []
         let rss = ResourceUsage.residentBytes() ?? 0
         let measurement: Measurement
         var start = ResourceUsage.now
@@ -75,7 +77,7 @@ struct MeasuredClient: AsyncParsableCommand {
             measurement = self.measurement(since: start, rssBefore: rss)
             await Self.close(connections)
         case .idle:
-            let shells = try await workload.shells(self.sessions)
+            let shells = try await first + workload.shells(self.sessions - 1)
             measurement = self.measurement(since: start, rssBefore: rss)
             await Self.close(shells.map(\.connection))
         }
@@ -85,6 +87,7 @@ struct MeasuredClient: AsyncParsableCommand {
 
     private func measureDevices(_ devices: SimulatedDevices, _ logger: Logger) async throws -> Measurement {
         let workload = try DeviceWorkload(devices, logger: logger)
+        if self.mode == .idle { _ = try await workload.sessions(1) }
         let rss = ResourceUsage.residentBytes() ?? 0
         var start = ResourceUsage.now
         switch self.mode {

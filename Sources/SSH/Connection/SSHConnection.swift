@@ -114,6 +114,10 @@ package actor SSHConnection {
         NIOLoopBound(SessionChannel(request, core: self.core.value), eventLoop: self.eventLoop)
     }
 
+    func makeTransferChannel(_ request: SessionChannel.Request, _ options: FileTransfer.Options) -> TransferChannel {
+        TransferChannel(request, core: self.core.value, bound: options.silence)
+    }
+
     /// Isolated, so that the closures above have to run here: one that doesn't use `self` would leave the event loop.
     private func begin(_ channel: NIOLoopBound<SessionChannel>, _ body: (SessionChannel) -> Void) {
         body(channel.value)

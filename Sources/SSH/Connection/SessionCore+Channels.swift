@@ -6,6 +6,8 @@ extension SessionCore {
     /// Channels open or asked for at a time, and channels whose close the server owes an answer to.
     private static let maximumChannels = 256
     private static let maximumClosing = 64
+    /// The receive window of a channel that is opened in reserve.
+    private static let spareWindow = SessionChannel.Request.command("").window
 
     /// Puts a channel in line. It hears of everything through its callbacks, also of a refusal here.
     func enqueue(_ channel: SessionChannel) {
@@ -55,7 +57,7 @@ extension SessionCore {
             guard !self.waiting.isEmpty, !self.opensAfterClose || self.closing.isEmpty else { return false }
             self.opensAfterClose = false
             let next = self.waiting.removeFirst()
-            if case .fresh(let handle) = self.parked, !handle.isAtEnd {
+            if case .fresh(let handle) = self.parked, !handle.isAtEnd, next.request.window == Self.spareWindow {
                 self.parked = nil
                 self.hasOpened(next, handle)
                 return true
@@ -63,7 +65,7 @@ extension SessionCore {
             next.isBeingOpened()
             self.opening = .channel(next)
         }
-        let result = session.openChannel(window: SessionChannel.window)
+        let result = session.openChannel(window: self.opening?.owner?.request.window ?? Self.spareWindow)
         if case .pending = result { return false }
         let opening = self.opening
         self.opening = nil

@@ -90,11 +90,21 @@ struct FileTransferTests {
         try await withTransfers { files, connection in
             let options = FileTransfer.Options(method: method)
             _ = try files.make("a", size: 100)
-            #expect(await code { try await connection.download(files["no"], to: files["b"], options: options) } == .transferNoSuchFile)
-            #expect(await code { try await connection.upload(files["a"], to: files["no/b"], options: options) } == .transferNoSuchFile)
-            #expect(await code { try await connection.upload(files["no"], to: files["b"], options: options) } == .transferNoSuchFile)
-            #expect(await code { try await connection.download(files["a"], to: files["no/b"], options: options) } == .transferNoSuchFile)
-            #expect(await code { try await connection.download("/tmp", to: files["b"], options: options) } == .transferFailed)
+            #expect(
+                await code { try await connection.download(files["no"], to: files["b"], options: options) }
+                    == .transferNoSuchFile)
+            #expect(
+                await code { try await connection.upload(files["a"], to: files["no/b"], options: options) }
+                    == .transferNoSuchFile)
+            #expect(
+                await code { try await connection.upload(files["no"], to: files["b"], options: options) }
+                    == .transferNoSuchFile)
+            #expect(
+                await code { try await connection.download(files["a"], to: files["no/b"], options: options) }
+                    == .transferNoSuchFile)
+            #expect(
+                await code { try await connection.download("/tmp", to: files["b"], options: options) }
+                    == .transferFailed)
             #expect(!files.exists("b"))
             #expect(files.leftovers.isEmpty)
             // The connection is as good as before.
@@ -124,10 +134,14 @@ struct FileTransferTests {
             defer { _ = run("/bin/umount", ["-l", mount]) }
             _ = try files.make("a", size: 3_000_000)
             let options = FileTransfer.Options(method: method)
-            #expect(await code { try await connection.upload(files["a"], to: mount + "/b", options: options) } == .transferNoSpace)
+            #expect(
+                await code { try await connection.upload(files["a"], to: mount + "/b", options: options) }
+                    == .transferNoSpace)
             if method == .sftp { #expect(try FileManager.default.contentsOfDirectory(atPath: mount).isEmpty) }
             for name in try FileManager.default.contentsOfDirectory(atPath: mount) { unlink(mount + "/" + name) }
-            #expect(await code { try await connection.download(files["a"], to: mount + "/b", options: options) } == .transferNoSpace)
+            #expect(
+                await code { try await connection.download(files["a"], to: mount + "/b", options: options) }
+                    == .transferNoSpace)
             #expect(try FileManager.default.contentsOfDirectory(atPath: mount).isEmpty)
         }
     }
@@ -308,7 +322,8 @@ private struct Files: Sendable {
     private let folder: String
 
     init() throws {
-        self.folder = FileManager.default.temporaryDirectory
+        self.folder =
+            FileManager.default.temporaryDirectory
             .appendingPathComponent("tether-files-\(UInt64.random(in: .min ... .max))").path
         try FileManager.default.createDirectory(atPath: self.folder, withIntermediateDirectories: true)
     }
@@ -325,7 +340,7 @@ private struct Files: Sendable {
                 region.storeBytes(of: state, toByteOffset: index, as: UInt64.self)
             }
         }
-        FileManager.default.createFile(
+        _ = FileManager.default.createFile(
             atPath: self[name], contents: Data(bytes), attributes: [.posixPermissions: permissions])
         return try self.hash(name)
     }

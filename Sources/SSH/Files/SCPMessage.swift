@@ -89,6 +89,7 @@ enum SCPCommand {
                 || "/._-:,+@%=".utf8.contains(byte)
         }
         let path = path.hasPrefix("-") ? "./" + path : path
-        return safe && !path.isEmpty ? path : "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        return safe && !path.isEmpty
+            ? path : "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }

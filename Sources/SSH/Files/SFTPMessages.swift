@@ -66,7 +66,8 @@ enum SFTPRequest {
 
     /// Appends SSH_FXP_WRITE, whose data is taken off `data`.
     static func encodeWrite(
-        id: UInt32, handle: ByteBuffer, offset: UInt64, data: inout ByteBuffer, length: Int, into buffer: inout ByteBuffer
+        id: UInt32, handle: ByteBuffer, offset: UInt64, data: inout ByteBuffer, length: Int,
+        into buffer: inout ByteBuffer
     ) {
         guard var piece = data.readSlice(length: length) else { return }
         buffer.writeInteger(UInt32(1 + 4 + 4 + handle.readableBytes + 8 + 4 + length))

@@ -29,7 +29,7 @@ final class SFTPSession {
         self.channel.write(hello)
         do {
             try await self.channel.wait { self.version != nil }
-        } catch where error.code == .transferFailed && self.channel.end != nil {
+        } catch  where error.code == .transferFailed && self.channel.end != nil {
             // `sftp-server` is configured but not there.
             throw SSHError(.transferRefused, error.message)
         }

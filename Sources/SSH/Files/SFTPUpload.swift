@@ -76,7 +76,8 @@ final class SFTPUpload {
         guard self.file.position == self.file.size else {
             throw SSHError(
                 .transferIncomplete,
-                "The local file changed while it was sent: it had \(self.file.size) bytes, \(self.file.position) were read.")
+                "The local file changed while it was sent: it had \(self.file.size) bytes, \(self.file.position) were read."
+            )
         }
     }
 

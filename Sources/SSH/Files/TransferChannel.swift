@@ -57,7 +57,7 @@ final class TransferChannel {
             })
         do {
             try await self.wait { self.isStarted }
-        } catch where error.code == .channelRefused {
+        } catch  where error.code == .channelRefused {
             throw SSHError(.transferRefused, error.message)
         }
     }

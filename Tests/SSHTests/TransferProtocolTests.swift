@@ -110,8 +110,8 @@ struct TransferProtocolTests {
     func pipeline() {
         let seed = UInt64.random(in: .min ... .max)
         var random = Seeded(state: seed)
-        for round in 0..<60 {
-            let size = round == 0 ? 0 : Int.random(in: 0...3_000_000, using: &random)
+        for round in 0..<25 {
+            let size = round == 0 ? 0 : Int.random(in: 0...900_000, using: &random)
             let file = [UInt8]((0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) })
             var pipeline = SFTPReadPipeline()
             var outstanding: [SFTPReadPipeline.Read] = []

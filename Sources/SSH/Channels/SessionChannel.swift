@@ -12,14 +12,20 @@ final class SessionChannel {
         case subsystem(String)
         /// A command that takes input until ``SessionChannel/endInput()``.
         case program(String)
+        /// A TCP connection that the server makes (RFC 4254 §7.2).
+        case tunnel(host: String, port: Int)
 
         /// The receive window. What comes in is passed on at once, so this only bounds what is on the way; for bulk data it
         /// has to hold what the network holds, bandwidth times round trip.
         var window: UInt32 {
             switch self {
             case .shell, .command: 512 * 1024
-            case .subsystem, .program: 2 * 1024 * 1024
+            case .subsystem, .program, .tunnel: 2 * 1024 * 1024
             }
+        }
+
+        var isTunnel: Bool {
+            if case .tunnel = self { true } else { false }
         }
     }
 
@@ -167,6 +173,8 @@ final class SessionChannel {
             self.phase = .requestingTerminal
         case .command, .subsystem, .program:
             self.phase = .starting
+        case .tunnel:
+            self.hasStarted()
         }
     }
 
@@ -184,6 +192,7 @@ final class SessionChannel {
             case .shell: return self.follow(handle.startShell(), "a shell") { self.hasStarted() }
             case .command(let text), .program(let text):
                 return self.follow(handle.execute(text), "the command") { self.hasStarted() }
+            case .tunnel: return false
             case .subsystem(let name):
                 return self.follow(handle.startSubsystem(name), "the subsystem \(name)") { self.hasStarted() }
             }
@@ -238,14 +247,17 @@ final class SessionChannel {
         }
         guard self.phase == .running, !self.isPaused, handle.isAtEnd else { return hasMoved }
         switch self.request {
-        case .shell: self.finish(.exited(.unknown))
+        case .shell, .tunnel: self.finish(.exited(.unknown))
         case .command, .subsystem, .program: self.phase = .awaitingClose
         }
         return true
     }
 
     private var hasStandardError: Bool {
-        if case .shell = self.request { false } else { true }
+        switch self.request {
+        case .shell, .tunnel: false
+        case .command, .subsystem, .program: true
+        }
     }
 
     private func read(_ handle: LibSSH2Channel, _ stream: Int32) -> Bool {

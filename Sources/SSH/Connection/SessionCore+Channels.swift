@@ -28,14 +28,15 @@ extension SessionCore {
             return
         }
         self.waiting.append(channel)
-        channel.startTimer()
+        // A tunnel's owner has a timer of its own: it is part of a connection attempt.
+        if !channel.request.isTunnel { channel.startTimer() }
         self.pump()
     }
 
     /// Whether channels may give libssh2 more to send.
     var takesOutput: Bool {
         guard let wire = self.session?.wire, wire.outbound.readableBytes < Self.maximumUnflushed else { return false }
-        return self.context?.channel.isWritable ?? false
+        return self.transport?.isWritable ?? false
     }
 
     private static let maximumUnflushed = 256 * 1024
@@ -65,7 +66,8 @@ extension SessionCore {
             next.isBeingOpened()
             self.opening = .channel(next)
         }
-        let result = session.openChannel(window: self.opening?.owner?.request.window ?? Self.spareWindow)
+        let result = session.openChannel(
+            self.opening?.owner?.request, window: self.opening?.owner?.request.window ?? Self.spareWindow)
         if case .pending = result { return false }
         let opening = self.opening
         self.opening = nil

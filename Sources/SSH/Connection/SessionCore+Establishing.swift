@@ -8,7 +8,7 @@ extension SessionCore {
     ///
     /// - Parameter completion: called once, with the server's identification string or with why there is no session.
     func establish(_ completion: @escaping (Result<String, SSHError>) -> Void) {
-        guard let session = self.session, let channel = self.context?.channel else {
+        guard let session = self.session, let transport = self.transport else {
             completion(.failure(self.closeReason ?? self.lost("\(self.endpoint) closed the connection.")))
             return
         }
@@ -29,7 +29,7 @@ extension SessionCore {
         // Both sides identify themselves at once; the first step sends our line.
         _ = session.handshake()
         self.flush()
-        try? channel.syncOptions?.setOption(.autoRead, value: true)
+        transport.setReading(true)
     }
 
     private func startTimer(_ bound: Duration, _ error: @escaping (SessionCore) -> SSHError) {

@@ -18,6 +18,8 @@ struct DefinitionReader {
         return self.notes
     }
 
+    mutating func noteUnknownKeys(_ map: DefinitionMap) { map.noteUnknownKeys(&self.notes) }
+
     // MARK: Prompts and modes
 
     mutating func modes() throws(PlatformError) -> [Mode] {

@@ -157,6 +157,25 @@ struct PlatformDefinitionTests {
         #expect(conversation.commands.last?.completion?.prompt == "A:srl1#")
     }
 
+    @Test("a pattern that knows both lines of a prompt counts more than one that knows the last")
+    func modeOfTwoLinePrompt() throws {
+        let yaml = #"""
+            name: two
+            modes:
+              - {name: shell, prompt_pattern: '^\S+# ?$'}
+              - {name: cli, prompt_pattern: '^--\{ cli \}--\nA:\S+# ?$'}
+            """#
+        var device = ScriptedDevice(try PlatformDefinition(yaml: yaml))
+        _ = device.play([.prints("--{ cli }--\r\nA:srl1# ")] + .command("bash", "A:srl1# "))
+        #expect(device.machine.modeName == "shell")
+        device = ScriptedDevice(try PlatformDefinition(yaml: yaml))
+        let conversation = device.play(
+            [.prints("A:srl1# ")] + .command("exit", "--{ cli }--\r\nA:srl1# ")
+                + .command("x", "--{ cli }--\r\nA:srl1# "))
+        #expect(device.machine.modeName == "cli")
+        #expect(conversation.commands.map(\.outputText) == ["", ""])
+    }
+
     @Test(
         "a mistake is named with file, place, key, and what is expected",
         arguments: [
@@ -175,7 +194,7 @@ struct PlatformDefinitionTests {
             ("modes:\n- name: a", ["modes[0]", "“prompt_pattern”"]),
             ("modes:\n- {name: a, prompt_pattern: x}\n- {name: a, prompt_pattern: y}", ["modes[1]", "two named “a”"]),
             (
-                "default_mode: c\nmodes:\n- {name: a, prompt_pattern: x}\n- {name: b, prompt_pattern: y}",
+                "name: x\ndefault_mode: c\nmodes:\n- {name: a, prompt_pattern: x}\n- {name: b, prompt_pattern: y}",
                 ["default_mode", "a, b", "“c”"]
             ),
             (
@@ -192,7 +211,7 @@ struct PlatformDefinitionTests {
             ),
             ("prompt_pattern: x\non_open_instructions: [{send_input: {input: \"a\\nb\"}}]", ["input", "one line"]),
             (
-                "prompt_pattern: x\non_open_instructions: [{enter_mode: {requested_mode: z}}]",
+                "name: x\nprompt_pattern: x\non_open_instructions: [{enter_mode: {requested_mode: z}}]",
                 ["on_open_instructions", "“z”"]
             ),
             ("prompt_pattern: x\nfailure_patterns: ['[']", ["failure_patterns[0]", "regular expression"]),

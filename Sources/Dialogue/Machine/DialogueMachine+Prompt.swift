@@ -91,11 +91,11 @@ extension DialogueMachine {
 
     // MARK: Modes
 
-    private mutating func isPrompt(_ text: [UInt8], of mode: Mode) -> Bool {
-        for exclude in mode.excludes where text.contains(text: exclude) { return false }
+    private mutating func matchPrompt(of mode: Mode, _ text: [UInt8]) -> PromptMatch? {
+        for exclude in mode.excludes where text.contains(text: exclude) { return nil }
         switch mode.prompt {
-        case .exact(let exact): return text.isText(exact)
-        case .pattern(let pattern): return self.matchPrompt(pattern, text) != nil
+        case .exact(let exact): return text.isText(exact) ? .line : nil
+        case .pattern(let pattern): return self.matchPrompt(pattern, text)
         }
     }
 
@@ -110,10 +110,10 @@ extension DialogueMachine {
         guard !line.isText(self.prompt.text) || header != self.promptHeader else { return }
         self.prompt = KnownPrompt(line)
         self.promptHeader = header
-        self.possibleModes = []
-        for (index, mode) in self.rules.modes.enumerated() where self.isPrompt(line, of: mode) {
-            self.possibleModes.append(index)
-        }
+        let matches = self.rules.modes.map { self.matchPrompt(of: $0, line) }
+        // A pattern that knows both lines of a prompt says more than one that knows the last.
+        let best: PromptMatch = matches.contains(.lineAndPrevious) ? .lineAndPrevious : .line
+        self.possibleModes = matches.indices.filter { matches[$0] == best }
         if let mode = self.mode, self.possibleModes.contains(mode) { return }
         self.mode = self.possibleModes.first
     }

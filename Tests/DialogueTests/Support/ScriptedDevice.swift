@@ -270,9 +270,11 @@ struct ScriptedDevice {
     }
 }
 
+private let shippedPlatforms = Result { () throws(PlatformError) in try PlatformLibrary() }
+
 /// The shipped platforms.
 func platform(_ name: String) throws -> PlatformDefinition {
-    try #require(try PlatformLibrary().platform(named: name))
+    try #require(try shippedPlatforms.get().platform(named: name))
 }
 
 /// Plays a script in one go.

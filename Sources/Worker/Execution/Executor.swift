@@ -480,15 +480,28 @@ final class Executor: KafkaConsumerDelegate {
                 for group in self.lanes.groups { tasks.addTask { await group.release(partitions, until: deadline) } }
             }
             await self.waitForAcknowledgements(of: partitions, until: deadline + .seconds(10))
-            do {
-                try await self.committer.commit()
-            } catch {
-                self.logger.error("the last commit before giving partitions up failed", metadata: ["error": "\(error)"])
-            }
+            await self.commitRelease(of: partitions, until: deadline + .seconds(10))
             let devices = self.state.withLockedValue { state in
                 partitions.flatMap { state.partitions[$0]?.devices ?? [] }
             }
             await Self.close(devices, self.client)
+        }
+    }
+
+    /// The last commit before partitions are given up. A coordinator in the middle of a rebalance may ask for patience.
+    private func commitRelease(of partitions: Set<TopicPartition>, until deadline: ContinuousClock.Instant) async {
+        while true {
+            do {
+                return try await self.committer.commit()
+            } catch where error.isRetriable && ContinuousClock.now < deadline {
+                try? await Task.sleep(for: .milliseconds(100))
+            } catch {
+                self.logger.error(
+                    "the last commit before partitions are given up failed; what finished since the one before may be done again",
+                    metadata: ["partitions": "\(partitions.sorted())", "error": "\(error)"]
+                )
+                return
+            }
         }
     }
 

@@ -188,8 +188,6 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "Devices", "Jobs", "Kafka", "Lab", "TestSupport", "Worker",
-                // The processes that the tests start.
-                "TetherCLI",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

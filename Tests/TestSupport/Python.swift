@@ -4,7 +4,7 @@ import Foundation
 package enum Python {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
-        init(description: String) { self.description = description }
+        package init(description: String) { self.description = description }
     }
 
     /// What `script` prints when it gets `input`; a failing script is an error that holds its words.

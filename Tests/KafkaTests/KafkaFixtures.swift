@@ -93,8 +93,9 @@ final class RecordingDelegate: KafkaConsumerDelegate {
     }
 
     func consumer(_ consumer: KafkaConsumer, received records: [KafkaRecord]) {
-        self.state.withLockedValue { $0.records += records }
+        // First what is to be done, so that a test that sees the record knows it done.
         self.onReceived(consumer, records)
+        self.state.withLockedValue { $0.records += records }
     }
 
     func consumerPolled(_ consumer: KafkaConsumer) {

@@ -147,14 +147,16 @@ private final class BrokerProcess: @unchecked Sendable {
 
     func waitUntilReady(port: Int) async throws {
         let deadline = ContinuousClock.now.advanced(by: .seconds(20))
-        while !canConnect(port: port) {
+        // It names its address once it has the port; a connection alone may lead to somebody else.
+        while !(self.said.contains("127.0.0.1:\(port)") && canConnect(port: port)) {
             guard self.process.isRunning, ContinuousClock.now < deadline else {
-                let said = (try? String(contentsOf: self.log, encoding: .utf8)) ?? ""
-                throw DevelopmentBrokerError("The broker did not come up on port \(port): \(said)")
+                throw DevelopmentBrokerError("The broker did not come up on port \(port): \(self.said)")
             }
             try await Task.sleep(for: .milliseconds(10))
         }
     }
+
+    private var said: String { (try? String(contentsOf: self.log, encoding: .utf8)) ?? "" }
 
     /// - Parameter saving: let the broker write its state first.
     func stop(saving: Bool = false) async {
@@ -169,13 +171,21 @@ private final class BrokerProcess: @unchecked Sendable {
     }
 }
 
-/// A port of 127.0.0.1 that nobody listens on now.
+/// A port of 127.0.0.1 that nobody listens on now, from below the range that the system hands out by itself: it will not give it to
+/// somebody else meanwhile.
 package func freePort() throws -> Int {
-    let (port, descriptor) = try withLoopbackSocket { descriptor, address, length in
-        bind(descriptor, address, length)
+    for _ in 1...100 {
+        let port = Int.random(in: 15_000..<32_000)
+        guard
+            let (_, descriptor) = try? withLoopbackSocket(
+                port: port,
+                { descriptor, address, length in bind(descriptor, address, length) }
+            )
+        else { continue }
+        close(descriptor)
+        return port
     }
-    close(descriptor)
-    return port
+    throw DevelopmentBrokerError("No free port between 15000 and 32000.")
 }
 
 private func canConnect(port: Int) -> Bool {
@@ -190,7 +200,7 @@ private func canConnect(port: Int) -> Bool {
 }
 
 private func withLoopbackSocket(
-    port: Int = 0,
+    port: Int,
     _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
 ) throws -> (port: Int, descriptor: Int32) {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

@@ -47,7 +47,8 @@ import Testing
 
     @Test("a job becomes one task for each device, on the partition of its key, after one accepted record")
     func fanOut() throws {
-        let records = try self.plan(#"{"targets":["group:core","r1"],"operation":{"type":"run","commands":["show version"]},"deadline":"30s"}"#)
+        let records = try self.plan(
+            #"{"targets":["group:core","r1"],"operation":{"type":"run","commands":["show version"]},"deadline":"30s"}"#)
         #expect(records.count == 3)
         #expect(records[0].topic == "tether.results")
         #expect(
@@ -106,7 +107,8 @@ import Testing
         #expect(records.count == 1)
         #expect(records[0].topic == "tether.dead-letters")
         #expect(records[0].value == json.map { Array($0.utf8) })
-        let headers = Dictionary(records[0].headers.map { ($0.name, String(decoding: $0.value ?? [], as: UTF8.self)) }) { $1 }
+        let headers = Dictionary(records[0].headers.map { ($0.name, String(decoding: $0.value ?? [], as: UTF8.self)) })
+        { $1 }
         #expect(headers["tether-error-code"] == "job.undecodable")
         #expect(headers["tether-error-message"]?.isEmpty == false)
         #expect(headers["tether-origin-topic"] == "tether.jobs")
@@ -129,7 +131,8 @@ import Testing
             let records = try self.plan(#"{"targets":["r1"],"operation":{"type":"probe"},"reply_to":"\#(topic)"}"#)
             #expect(records.map(\.topic) == ["tether.dead-letters"])
         }
-        let missing = try self.plan(#"{"targets":["r1"],"operation":{"type":"probe"},"reply_to":"mine"}"#, replyPartitions: nil)
+        let missing = try self.plan(
+            #"{"targets":["r1"],"operation":{"type":"probe"},"reply_to":"mine"}"#, replyPartitions: nil)
         #expect(missing.map(\.topic) == ["tether.dead-letters"])
     }
 

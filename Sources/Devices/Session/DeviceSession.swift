@@ -89,6 +89,27 @@ public actor DeviceSession {
         output: (@Sendable (ByteBuffer) -> Void)? = nil
     ) async throws(DeviceError) -> CommandResult {
         try self.check(command)
+        return try await self.submit(command, output: output)
+    }
+
+    /// Proves that the device still answers: with a return key at the prompt, on exec channels with the command `true`. Waits for its turn as a
+    /// command does; a device that doesn't answer in time loses its session.
+    ///
+    /// - Throws: `command.timeout`, `session.lost`, …; never with a `delivery` in doubt, as nothing was asked of the device.
+    public func probe(timeout: Duration = .seconds(10)) async throws(DeviceError) {
+        let text = self.plan.platform.transport == .exec ? "true" : ""
+        let probe = DeviceCommand(text, timeout: timeout, collectsOutput: false, waitsForEcho: false)
+        do throws(DeviceError) {
+            _ = try await self.submit(probe, output: nil)
+        } catch {
+            throw DeviceError(code: error.code, message: error.message)
+        }
+    }
+
+    private func submit(
+        _ command: DeviceCommand,
+        output: (@Sendable (ByteBuffer) -> Void)?
+    ) async throws(DeviceError) -> CommandResult {
         guard !Task.isCancelled else { throw DeviceError.cancelled(self.device.name) }
         self.nextRequest += 1
         let id = self.nextRequest
@@ -109,7 +130,6 @@ public actor DeviceSession {
         return try result.get()
     }
 
-    package func probe() async throws(DeviceError) { fatalError("stub") }
     /// Whether the session can take commands.
     public nonisolated var isOpen: Bool { self.acceptsCommands.withLockedValue { $0 } }
 

@@ -43,7 +43,8 @@ extension ErrorCode {
     package static let replyTopicUnknown = ErrorCode(
         "reply.topic_unknown", "The topic for the replies doesn't exist.")
     package static let replyUndeliverable = ErrorCode(
-        "reply.undeliverable", "A reply could not be written to its topic; it is kept among the dead letters.", reached: true)
+        "reply.undeliverable", "A reply could not be written to its topic; it is kept among the dead letters.",
+        reached: true)
     package static let targetUnknown = ErrorCode(
         "target.unknown", "The target names no device, group or tag of the inventory.")
     package static let targetRefused = ErrorCode(
@@ -110,7 +111,8 @@ extension ErrorCode {
     package static let dialogueQuestion = ErrorCode(
         "dialogue.question", "The device asked a question that nobody had an answer for.", reached: true)
     package static let dialogueEcho = ErrorCode(
-        "dialogue.echo", "The device came back to its prompt with neither the command's echo nor any output.", reached: true)
+        "dialogue.echo", "The device came back to its prompt with neither the command's echo nor any output.",
+        reached: true)
     package static let dialogueState = ErrorCode(
         "dialogue.state", "The conversation with the device was not in a state to take the command.", retriable: true)
 
@@ -146,14 +148,15 @@ extension ErrorCode {
 
     /// Every code, by subject.
     package static let all: [ErrorCode] = [
-        jobUndecodable, jobInvalid, jobUnsupported, jobTooLarge, replyTopicUnknown, replyUndeliverable, targetUnknown, targetRefused, policyDenied, inventoryInvalid,
+        jobUndecodable, jobInvalid, jobUnsupported, jobTooLarge, replyTopicUnknown, replyUndeliverable, targetUnknown,
+        targetRefused, policyDenied, inventoryInvalid,
         platformUnknown,
         credentialMissing,
         connectUnresolved, connectRefused, connectTimeout, connectFailed, sshHandshake, sshAlgorithms, sshChannel,
         hostKeyUnknown,
         hostKeyChanged, authFailed, authMissing, authKey, authTimeout, authLocked,
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
-        dialogueState,
+        dialogueEcho, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,
     ]

@@ -43,6 +43,7 @@ final class SessionChannel {
     private var outgoing = ByteBuffer()
     private var owesEndOfFile = false
     private var timer: Scheduled<Void>?
+    private var refusal: String?
 
     private var onOutput: ((ExecStream, ByteBuffer) -> Void)?
     private var onStart: (() -> Void)?
@@ -110,15 +111,20 @@ final class SessionChannel {
         let bound = self.core.configuration.timeouts.channel
         self.timer = self.core.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(bound)) { [weak self] in
             guard let self else { return }
-            self.finish(
-                .failed(
-                    SSHError(
-                        .channelRefused,
-                        "\(self.core.endpoint) did not answer the request for a channel within \(bound.brief).")))
+            let words =
+                self.refusal.map { "refused a channel: \($0)" }
+                ?? "did not answer the request for a channel within \(bound.brief)"
+            self.finish(.failed(SSHError(.channelRefused, "\(self.core.endpoint) \(words).")))
         }
     }
 
     func isBeingOpened() { self.phase = .opening }
+
+    /// Back in line after a refusal that may not be the last word.
+    func waitAgain(refusal: String) {
+        self.phase = .waiting
+        self.refusal = refusal
+    }
 
     func opened(_ handle: LibSSH2Channel) {
         self.handle = handle

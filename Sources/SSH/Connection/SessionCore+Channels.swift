@@ -44,7 +44,7 @@ extension SessionCore {
         while hasMoved, case .open = self.phase {
             hasMoved = self.stepOpening()
             for channel in self.channels where channel.advance() { hasMoved = true }
-            if case .open = self.phase { self.stepClosing() }
+            if case .open = self.phase, self.stepClosing() { hasMoved = true }
         }
         if case .open = self.phase { self.pumpByParkedChannel() }
     }
@@ -52,7 +52,8 @@ extension SessionCore {
     private func stepOpening() -> Bool {
         guard let session = self.session else { return false }
         if self.opening == nil {
-            guard !self.waiting.isEmpty else { return false }
+            guard !self.waiting.isEmpty, !self.opensAfterClose || self.closing.isEmpty else { return false }
+            self.opensAfterClose = false
             let next = self.waiting.removeFirst()
             if case .fresh(let handle) = self.parked, !handle.isAtEnd {
                 self.parked = nil
@@ -72,10 +73,13 @@ extension SessionCore {
         case (.failed(let failure), _) where failure.endsSession:
             self.opening = opening
             self.shutDown(reason: self.sessionFailed(failure))
-        case (.failed, .channel(let channel)) where self.closedSinceOpening:
-            // A server with a limit counts a channel until it has worked through its close, and says no to one that is asked
-            // for in the same breath. This answer came after that, so another try is a fair one.
+        case (.failed(let failure), .channel(let channel))
+        where self.closedSinceOpening || !self.closing.isEmpty:
+            // A server with a limit counts a channel until it has worked through its close, or its program has ended. This
+            // answer may be due to one that is going: another try is a fair one, after the next close if one is owed.
             self.closedSinceOpening = false
+            self.opensAfterClose = !self.closing.isEmpty
+            channel.waitAgain(refusal: failure.message)
             self.waiting.insert(channel, at: 0)
         case (.failed(let failure), .channel(let channel)):
             channel.finish(
@@ -110,11 +114,13 @@ extension SessionCore {
         self.pump()
     }
 
-    private func stepClosing() {
-        guard !self.closing.isEmpty else { return }
+    private func stepClosing() -> Bool {
+        guard !self.closing.isEmpty else { return false }
+        let before = self.closing.count
         self.closing.removeAll { handle in
             if case .pending = handle.close() { return false }
             self.closedSinceOpening = true
+            self.opensAfterClose = false
             if self.channels.isEmpty {
                 _ = self.parked?.handle.free()
                 self.parked = .finished(handle)
@@ -123,6 +129,7 @@ extension SessionCore {
             }
             return true
         }
+        return self.closing.count != before
     }
 
     /// Makes libssh2 take in packets when nothing else does.

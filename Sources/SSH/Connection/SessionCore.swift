@@ -54,6 +54,8 @@ final class SessionCore: ChannelInboundHandler {
     var parked: ParkedChannel?
     /// Whether a channel has been closed since the last one was opened.
     var closedSinceOpening = false
+    /// Whether the next opening waits until the server has confirmed a close.
+    var opensAfterClose = false
     var keepaliveTimer: Scheduled<Void>?
 
     // Pumping.

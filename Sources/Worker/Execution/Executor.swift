@@ -72,14 +72,19 @@ final class Executor: KafkaConsumerDelegate {
     // MARK: Consumer delegate
 
     func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {
-        self.committer.attach(consumer) { [self] in self.takeCommits() } failed: { [self] in self.commitFailed($0) }
+        self.committer.attach(consumer) { [self] in
+            self.takeCommits()
+        } failed: { [self] in
+            self.commitFailed($0)
+        }
         var ends: [TopicPartition: Int64] = [:]
         do {
             ends = try consumer.logEnds(of: partitions.filter { $0.offset != nil }.map(\.topicPartition))
         } catch {
             // Without the log's end an inherited map can't be trusted: finished work may be done again (never a change that was begun:
             // that would have to be below the committed offset's successor, and is treated as unknown only when it can be proven).
-            self.logger.error("the log's end can't be read; giving the assignment back", metadata: ["error": "\(error)"])
+            self.logger.error(
+                "the log's end can't be read; giving the assignment back", metadata: ["error": "\(error)"])
             self.fail(error, consumer: consumer)
             return
         }
@@ -106,7 +111,9 @@ final class Executor: KafkaConsumerDelegate {
             }
             state.lastProgress = .now
         }
-        self.logger.info("partitions assigned", metadata: ["partitions": "\(partitions.map(\.topicPartition))", "rebalance": "\(rebalance)"])
+        self.logger.info(
+            "partitions assigned",
+            metadata: ["partitions": "\(partitions.map(\.topicPartition))", "rebalance": "\(rebalance)"])
     }
 
     func consumer(_ consumer: KafkaConsumer, received records: [KafkaRecord]) {
@@ -156,7 +163,9 @@ final class Executor: KafkaConsumerDelegate {
             }
         }
         if !full.isEmpty {
-            do { try consumer.pause(full) } catch { self.logger.warning("can't pause", metadata: ["error": "\(error)"]) }
+            do { try consumer.pause(full) } catch {
+                self.logger.warning("can't pause", metadata: ["error": "\(error)"])
+            }
         }
         for (record, grant, misfit) in misfits { self.settle(record, grant: grant, misfit) }
         for assigned in crashed { self.reportCrash(assigned) }
@@ -170,7 +179,9 @@ final class Executor: KafkaConsumerDelegate {
         let started = ContinuousClock.now
         let drain = self.drain(Set(partitions))
         if !Self.wait(drain, atMost: self.configuration.drainTimeout + .seconds(20)) {
-            self.logger.error("partitions are given up before everything of them was settled", metadata: ["partitions": "\(partitions)"])
+            self.logger.error(
+                "partitions are given up before everything of them was settled",
+                metadata: ["partitions": "\(partitions)"])
         }
         self.state.withLockedValue { state in for partition in partitions { state.partitions[partition] = nil } }
         self.logger.info(
@@ -207,7 +218,9 @@ final class Executor: KafkaConsumerDelegate {
             return resumable
         }
         guard !resumable.isEmpty else { return }
-        do { try consumer.resume(resumable) } catch { self.logger.warning("can't resume", metadata: ["error": "\(error)"]) }
+        do { try consumer.resume(resumable) } catch {
+            self.logger.warning("can't resume", metadata: ["error": "\(error)"])
+        }
     }
 
     func consumer(_ consumer: KafkaConsumer, failed error: KafkaError) {
@@ -249,9 +262,13 @@ final class Executor: KafkaConsumerDelegate {
         case .deadLetter(let code, let reason):
             self.logger.warning(
                 "a task record can't be used",
-                metadata: ["partition": "\(record.topicPartition)", "offset": "\(record.offset)", "error": "\(code): \(reason)"]
+                metadata: [
+                    "partition": "\(record.topicPartition)", "offset": "\(record.offset)",
+                    "error": "\(code): \(reason)",
+                ]
             )
-            replacement = DeadLetter.record(for: record, topic: self.configuration.topics.deadLetters, code: code, reason: reason)
+            replacement = DeadLetter.record(
+                for: record, topic: self.configuration.topics.deadLetters, code: code, reason: reason)
         case .elsewhere(let home):
             replacement = ProducerRecord(
                 topic: self.configuration.topics.tasks,
@@ -268,7 +285,8 @@ final class Executor: KafkaConsumerDelegate {
         let run = TaskRun(assigned: assigned, inlineLimit: 0)
         let reason = ErrorDescription(
             code: "worker.crashed",
-            message: "the worker that had begun this change ended before it could tell; look at the device before you repeat it",
+            message:
+                "the worker that had begun this change ended before it could tell; look at the device before you repeat it",
             retriable: false
         )
         let result = run.result(.unknown, error: reason)
@@ -307,17 +325,30 @@ final class Executor: KafkaConsumerDelegate {
     /// Notes that a change begins, and waits until the note is safe with the group's coordinator. A worker whose partition has moved can't get that
     /// acknowledgement (its generation is old), so it can't begin.
     private func begin(_ assigned: AssignedTask) async throws(KafkaError) {
-        let isOurs = self.state.withLockedValue { state in
-            guard var partition = state.partitions[assigned.partition], partition.grant == assigned.grant, !partition.isDraining
-            else { return false }
-            partition.ledger.begin(assigned.offset)
-            state.partitions[assigned.partition] = partition
-            return true
+        while true {
+            let isOurs = self.state.withLockedValue { state in
+                guard var partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
+                    !partition.isDraining
+                else { return false }
+                partition.ledger.begin(assigned.offset)
+                state.partitions[assigned.partition] = partition
+                return true
+            }
+            guard isOurs else {
+                throw KafkaError(
+                    code: "kafka.not_owner",
+                    number: 0,
+                    message: "\(assigned.partition) is being given up or isn't ours any more"
+                )
+            }
+            do {
+                return try await self.committer.commit()
+            } catch {
+                // The commit of a whole group failed, perhaps for another partition's sake: again, until this one is taken, goes to another
+                // worker, or the task's time is up.
+                do { try await Task.sleep(for: .milliseconds(100)) } catch { throw .cancelled }
+            }
         }
-        guard isOurs else {
-            throw KafkaError(code: "kafka.not_owner", number: 0, message: "\(assigned.partition) is being given up or isn't ours any more")
-        }
-        try await self.committer.commit()
     }
 
     private func end(_ assigned: AssignedTask, _ end: TaskEnd) async {
@@ -406,7 +437,9 @@ final class Executor: KafkaConsumerDelegate {
 
     private func update(_ assigned: AssignedTask, _ change: (inout Partition) -> Void) {
         self.state.withLockedValue { state in
-            guard var partition = state.partitions[assigned.partition], partition.grant == assigned.grant else { return }
+            guard var partition = state.partitions[assigned.partition], partition.grant == assigned.grant else {
+                return
+            }
             change(&partition)
             state.partitions[assigned.partition] = partition
         }
@@ -459,7 +492,9 @@ final class Executor: KafkaConsumerDelegate {
         }
     }
 
-    private func waitForAcknowledgements(of partitions: Set<TopicPartition>, until deadline: ContinuousClock.Instant) async {
+    private func waitForAcknowledgements(of partitions: Set<TopicPartition>, until deadline: ContinuousClock.Instant)
+        async
+    {
         while ContinuousClock.now < deadline {
             let open = self.state.withLockedValue { state in
                 partitions.reduce(0) { $0 + (state.partitions[$1]?.unacknowledged ?? 0) }
@@ -484,6 +519,14 @@ final class Executor: KafkaConsumerDelegate {
         }
         return done.wait(timeout: .now() + limit.seconds) == .success
     }
+}
+
+extension KafkaError {
+    static let cancelled = KafkaError(
+        code: "kafka.cancelled",
+        number: 0,
+        message: "the commit was not waited for to its end"
+    )
 }
 
 extension Duration {

@@ -77,6 +77,26 @@ struct PlatformSessionTests {
         }
     }
 
+    @Test("a probe proves that the device answers, and leaves the session ready", arguments: examples)
+    func probe(_ example: Example) async throws {
+        let lab = try TestLab([example.personality])
+        try await lab.withClient { client in
+            let device = try #require(client.inventory[lab.name])
+            let session = try await client.session(for: device)
+            for _ in 0..<3 { try await session.probe() }
+            let result = try await session.run(DeviceCommand("lab output 100"))
+            #expect(result.text == DeterministicText.text(bytes: 100) + example.end)
+            try await session.probe()
+            #expect(lab.device.counters.logins == 1)
+
+            guard example.personality != .linux else { return }
+            lab.device.setFault(.hangAfterLogin)
+            let error = try await deviceError { try await session.probe(timeout: .milliseconds(200)) }
+            #expect(error.code == "command.timeout" && error.delivery == .notSent && error.isRetriable)
+            #expect(!session.isOpen)
+        }
+    }
+
     @Test("the enable secret opens the privileged mode; without it the session is refused")
     func enable() async throws {
         let lab = try TestLab([.ciscoIOSXE]) { $0.enableSecret = "open sesame" }

@@ -1,4 +1,6 @@
 import Lab
+import NIOCore
+import NIOPosix
 import SSH
 import Testing
 
@@ -234,5 +236,31 @@ struct SharedSessionTests {
                     == "devices.x.device_type: there is no platform `cisco_iosx`; did you mean `cisco_iosxe`?")
             #expect(client.inventory["x"] == nil)
         }
+    }
+
+    @Test("sessions of a client that nobody holds any more go with it")
+    func droppedClient() async throws {
+        let lab = try TestLab([.ciscoIOSXE, .linux])
+        do {
+            let client = try lab.makeClient()
+            for name in client.inventory.deviceNames { _ = try await client.run(name, "lab output 10") }
+            #expect(lab.farm.counters.openSessions == 2)
+        }
+        try await until("the devices see their sessions gone") { lab.farm.counters.openSessions == 0 }
+    }
+
+    @Test("a device keeps its event loop, of the group that was given")
+    func eventLoops() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 3)
+        var lab = try TestLab()
+        lab.configuration.eventLoopGroup = group
+        try await lab.withClient { client in
+            let device = try #require(client.inventory[lab.name])
+            let session = try await client.session(for: device)
+            #expect(session.eventLoop === client.eventLoop(for: lab.name))
+            let loops = (0..<100).map { client.eventLoop(for: "device-\($0)") }
+            for loop in Array(group.makeIterator()) { #expect(loops.contains { $0 === loop }) }
+        }
+        try await group.shutdownGracefully()
     }
 }

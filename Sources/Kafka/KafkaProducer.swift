@@ -65,7 +65,7 @@ package final class KafkaProducer: Sendable {
     }
 
     /// The number of partitions of a topic, cached for half a minute.
-    /// - Throws: `kafka.unknown_topic_or_part`, `kafka.timed_out`. Blocks at most `timeout`.
+    /// - Throws: `kafka.unknown_topic_or_part`, `kafka.timed_out`, `kafka.transport`. Blocks at most `timeout`.
     package func partitionCount(of topic: String, timeout: Duration = .seconds(10)) throws(KafkaError) -> Int32 {
         let now = ContinuousClock.now
         let known = self.partitionCounts.withLockedValue { $0[topic] }

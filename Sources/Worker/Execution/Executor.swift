@@ -422,16 +422,9 @@ final class Executor: KafkaConsumerDelegate {
                 self.committer.stopConsumer()
                 return
             }
-            var letter = record
-            letter.headers += [
-                KafkaHeader("tether-error-code", "reply.undeliverable"),
-                KafkaHeader("tether-error-message", error.message),
-                KafkaHeader("tether-origin-topic", record.topic),
-            ]
-            letter.topic = self.configuration.topics.deadLetters
-            letter.partition = nil
-            let replacement = letter
-            Task { await self.publish(replacement, settling: name, offset: offset, grant: grant) }
+            let letter = DeadLetter.undeliverable(
+                record, topic: self.configuration.topics.deadLetters, task: name, offset: offset, reason: error.message)
+            Task { await self.publish(letter, settling: name, offset: offset, grant: grant) }
         }
     }
 

@@ -130,6 +130,17 @@ public actor DeviceSession {
         return try result.get()
     }
 
+    /// Ends one user's work on the session. If its commands have left the device in another mode than the platform's default (in the middle of
+    /// configuration, say), the session is closed: whoever comes next must never begin where somebody else left off.
+    package func endWork() async {
+        guard self.machine?.isInDefaultMode == false else { return }
+        self.logger.debug(
+            "Session closed: it was left in another mode",
+            metadata: ["device": "\(self.device.name)", "mode": "\(self.machine?.modeName ?? "unknown")"]
+        )
+        await self.close()
+    }
+
     /// Whether the session can take commands.
     public nonisolated var isOpen: Bool { self.acceptsCommands.withLockedValue { $0 } }
 

@@ -83,7 +83,9 @@ struct TaskRunner: Sendable {
             } else {
                 let wasOpen = self.client.hasSession(device.name)
                 outcome = try await self.client.withSession(for: device) { session in
-                    await self.perform(on: session, wasOpen: wasOpen, run: &run, begin: begin)
+                    let outcome = await self.perform(on: session, wasOpen: wasOpen, run: &run, begin: begin)
+                    await session.endWork()
+                    return outcome
                 }
             }
         } catch let error as DeviceError {

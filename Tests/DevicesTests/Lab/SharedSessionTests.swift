@@ -263,4 +263,25 @@ struct SharedSessionTests {
         }
         try await group.shutdownGracefully()
     }
+
+    @Test(
+        "work that leaves the device in another mode takes the session with it; work that doesn't leaves it open",
+        arguments: [Personality.ciscoIOSXE, .aristaEOS, .juniperJunos])
+    func leftInConfiguration(_ personality: Personality) async throws {
+        let lab = try TestLab([personality])
+        try await lab.withClient { client in
+            let device = try #require(client.inventory[lab.name])
+            let configure = personality == .juniperJunos ? "configure" : "configure terminal"
+            try await client.withSession(for: device) { session async throws(DeviceError) in
+                _ = try await session.run(DeviceCommand("show version"))
+                await session.endWork()
+                #expect(session.isOpen)
+                _ = try await session.run(DeviceCommand(configure))
+                await session.endWork()
+                #expect(!session.isOpen)
+            }
+            #expect(try await client.run(lab.name, "show version").failure == nil)
+            #expect(lab.device.counters.logins == 2)
+        }
+    }
 }

@@ -10,7 +10,8 @@ extension Integration {
                 try await fleet.startWorkers("left", "right")
                 // One key: only records of one partition have an order.
                 for number in 1...30 {
-                    try await fleet.submit("job-\(number)", "lab output \(number)", effect: number % 3 == 0 ? .change : .read, key: "one")
+                    try await fleet.submit(
+                        "job-\(number)", "lab output \(number)", effect: number % 3 == 0 ? .change : .read, key: "one")
                 }
                 try await fleet.replies.read("30 results") { _ in try fleet.replies.results().count >= 30 }
                 #expect(try fleet.replies.results().allSatisfy { $0.outcome == .succeeded })

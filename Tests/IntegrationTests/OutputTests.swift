@@ -27,7 +27,9 @@ extension Integration {
             return (outputs, result)
         }
 
-        @Test("output of two megabytes goes out as dense records, whose bytes have the size and the hash that the result names")
+        @Test(
+            "output of two megabytes goes out as dense records, whose bytes have the size and the hash that the result names"
+        )
         func large() async throws {
             try await Fleet.with { fleet in
                 try await fleet.startWorkers("worker")

@@ -10,7 +10,9 @@ extension Integration {
         @Test("undecodable and null job records become dead letters, and the job behind them runs")
         func jobs() async throws {
             try await Fleet.with { fleet in
-                try await fleet.write(Array("{".utf8), to: fleet.topics.jobs, key: "junk", partition: 0, headers: [KafkaHeader("from", "somebody")])
+                try await fleet.write(
+                    Array("{".utf8), to: fleet.topics.jobs, key: "junk", partition: 0,
+                    headers: [KafkaHeader("from", "somebody")])
                 try await fleet.write(nil, to: fleet.topics.jobs, key: "null", partition: 0)
                 try await fleet.submit(
                     Job(id: "good", targets: ["dev-0001"], operation: .run([Command("show clock")])), partition: 0)
@@ -27,7 +29,8 @@ extension Integration {
         func tasks() async throws {
             try await Fleet.with { fleet in
                 let home = fleet.home(of: "dev-0001")
-                try await fleet.write(Array(#"{"device": "dev-0001"}"#.utf8), to: fleet.topics.tasks, key: "junk", partition: home)
+                try await fleet.write(
+                    Array(#"{"device": "dev-0001"}"#.utf8), to: fleet.topics.tasks, key: "junk", partition: home)
                 try await fleet.write(nil, to: fleet.topics.tasks, key: "null", partition: home)
                 try await fleet.startWorkers("worker")
                 try await fleet.submit("good", "show clock")
@@ -68,8 +71,10 @@ extension Integration {
         func invalid() async throws {
             try await Fleet.with { fleet in
                 try await fleet.startWorkers("worker")
-                let job = Array(#"{"id": "wrong", "targets": ["dev-0001"], "operation": {"type": "run", "commands": []}}"#.utf8)
-                try await fleet.write(job, to: fleet.topics.jobs, key: "wrong", headers: [KafkaHeader("correlation-id", "7")])
+                let job = Array(
+                    #"{"id": "wrong", "targets": ["dev-0001"], "operation": {"type": "run", "commands": []}}"#.utf8)
+                try await fleet.write(
+                    job, to: fleet.topics.jobs, key: "wrong", headers: [KafkaHeader("correlation-id", "7")])
                 try await fleet.replies.read("the rejection") { !$0.isEmpty }
                 try await fleet.deadLetters.read("the dead letter") { !$0.isEmpty }
                 try await fleet.stopWorkers()

@@ -5,7 +5,9 @@ import Testing
 extension Integration {
     @Suite("Worker processes that end")
     struct WorkerProcesses {
-        @Test("SIGTERM during work: the worker drains, the other takes over, every task has exactly one result and no device two sessions")
+        @Test(
+            "SIGTERM during work: the worker drains, the other takes over, every task has exactly one result and no device two sessions"
+        )
         func drain() async throws {
             try await Fleet.with(devices: 16) { fleet in
                 let workers = try await fleet.startProcesses("left", "right", isStatic: false)
@@ -14,7 +16,9 @@ extension Integration {
                 for device in fleet.devices { device.setResponseDelay(.milliseconds(150)) }
                 let jobs = (1...4).map { "job-\($0)" }
                 for job in jobs { try await fleet.submit(job, "show clock") }
-                try await fleet.replies.read("the first results") { _ in try fleet.replies.results(of: "job-1").count >= 4 }
+                try await fleet.replies.read("the first results") { _ in
+                    try fleet.replies.results(of: "job-1").count >= 4
+                }
 
                 let status = try await workers[0].terminate()
                 #expect(status == 0, "\(workers[0].journal.suffix(3_000))")
@@ -35,7 +39,9 @@ extension Integration {
             }
         }
 
-        @Test("kill -9 during work: the other takes over, reads run to their end, and a change that had begun is unknown and isn't repeated")
+        @Test(
+            "kill -9 during work: the other takes over, reads run to their end, and a change that had begun is unknown and isn't repeated"
+        )
         func crash() async throws {
             try await Fleet.with(devices: 12) { fleet in
                 let workers = try await fleet.startProcesses("left", "right", arguments: ["--session-timeout", "6s"])
@@ -49,9 +55,13 @@ extension Integration {
                 for device in fleet.devices { device.setResponseDelay(.milliseconds(150)) }
                 let jobs = (1...3).map { "read-\($0)" }
                 for job in jobs { try await fleet.submit(job, "show clock") }
-                for job in jobs { try await fleet.replies.read("\(job) is accepted") { _ in try fleet.replies.accepted(job) != nil } }
+                for job in jobs {
+                    try await fleet.replies.read("\(job) is accepted") { _ in try fleet.replies.accepted(job) != nil }
+                }
                 try await until("the victim's devices are reading") {
-                    try victims.contains { name in try fleet.device(name).commands.contains { $0.command == "show clock" } }
+                    try victims.contains { name in
+                        try fleet.device(name).commands.contains { $0.command == "show clock" }
+                    }
                 }
                 workers[0].send(signal: SIGKILL)
                 #expect(try await workers[0].process.end() == -SIGKILL)
@@ -70,7 +80,9 @@ extension Integration {
                 let results = try fleet.replies.results()
                 for (task, ends) in Dictionary(grouping: results, by: \.task) {
                     // The log has them in the order in which they were published.
-                    #expect(ends.dropFirst().allSatisfy { $0.redelivered }, "\(task) has several results that aren't marked")
+                    #expect(
+                        ends.dropFirst().allSatisfy { $0.redelivered }, "\(task) has several results that aren't marked"
+                    )
                     #expect(task.hasPrefix("change/") || ends.allSatisfy { $0.outcome == .succeeded })
                 }
                 #expect(Set(results.map(\.task)).count == 49)

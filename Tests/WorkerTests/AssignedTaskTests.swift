@@ -10,7 +10,8 @@ import Testing
         arguments: [Int64.min, -1, 0, 1_700_000_000_000, .max], [Int64.min, -1, 0, 1_700_000_000_000, .max])
     func extremes(deadline: Int64, submitted: Int64) {
         let task = DeviceTask(
-            id: "j/d", job: "j", device: "d", operation: .probe, effect: .read, deadline: deadline, submitted: submitted,
+            id: "j/d", job: "j", device: "d", operation: .probe, effect: .read, deadline: deadline,
+            submitted: submitted,
             replyTo: "r"
         )
         let taken = ContinuousClock.now

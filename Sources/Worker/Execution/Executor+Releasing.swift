@@ -29,7 +29,7 @@ extension Executor {
         while true {
             do {
                 return try await self.committer.commit()
-            } catch where error.isRetriable && ContinuousClock.now < deadline {
+            } catch  where error.isRetriable && ContinuousClock.now < deadline {
                 try? await Task.sleep(for: .milliseconds(100))
             } catch {
                 self.logger.error(

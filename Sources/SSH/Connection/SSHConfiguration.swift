@@ -69,6 +69,8 @@ public enum SSHAuthentication: Sendable, Hashable {
     /// hidden questions.
     case password(Secret)
     case privateKey(PrivateKeySource, passphrase: Secret?)
+    /// The keys of the agent behind this Unix domain socket, in its order; `nil`: the one that `SSH_AUTH_SOCK` names.
+    case agent(socket: String?)
 
     public enum PrivateKeySource: Sendable, Hashable {
         case file(String)

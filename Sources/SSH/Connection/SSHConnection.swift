@@ -46,7 +46,8 @@ package actor SSHConnection {
         on eventLoop: any EventLoop,
         logger: Logger
     ) async throws(SSHError) -> SSHConnection {
-        let credentials = await Credential.prepare(configuration.authentication)
+        let credentials = await Credential.prepare(
+            configuration.authentication, bound: configuration.timeouts.authentication, on: eventLoop)
         if let error = Credential.onlyError(credentials) { throw error }
         let jumpHost = try await Self.jumpHost(for: configuration, on: eventLoop, logger)
         let attempt = NIOLoopBoundBox.makeEmptyBox(valueType: ConnectionAttempt.self, eventLoop: eventLoop)

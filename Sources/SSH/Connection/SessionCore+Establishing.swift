@@ -121,6 +121,8 @@ extension SessionCore {
                 guard self.judge(progress, "keyboard-interactive") else { return }
             case .publicKey(let key, let signature):
                 return self.authenticate(key, signature: signature)
+            case .agentKey(let key, let signature):
+                guard self.stepAgent(session, key, signature) else { return }
             case .fail(let error):
                 return self.shutDown(
                     reason: error, farewell: (SSH_DISCONNECT_AUTH_CANCELLED_BY_USER, "authentication gave up"))
@@ -172,6 +174,42 @@ extension SessionCore {
                 self.keyRejected(failure, key)
             }
             self.pump()
+        }
+    }
+
+    /// `false`: nothing more to do for now.
+    private func stepAgent(_ session: LibSSH2Session, _ key: AgentKey, _ signature: String?) -> Bool {
+        let signing = self.agentSigning ?? AgentSigning(key, signature: signature)
+        self.agentSigning = signing
+        let progress = signing.authenticate(session, username: self.configuration.username)
+        switch progress {
+        case .pending:
+            guard let request = signing.takeRequest() else { return false }
+            // The timer of the phase bounds the wait; this one only makes sure that the agent's socket is closed.
+            let promise = self.eventLoop.makePromise(of: ByteBuffer.self)
+            promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
+                signing.answer(try? result.get())
+                self?.pump()
+            }
+            AgentRequest.send(
+                request, to: key.socket, bound: self.configuration.timeouts.authentication, on: self.eventLoop,
+                promise)
+            return false
+        case .ready:
+            self.agentSigning = nil
+            self.authenticated()
+            return false
+        case .failed(let failure):
+            self.agentSigning = nil
+            if failure.isRejection {
+                self.authenticationStep = self.plan.rejected("publickey", isRSAKey: key.isRSA)
+            } else if failure.isBrokenConnection {
+                self.shutDown(reason: self.sessionFailed(failure))
+            } else {
+                self.authenticationStep = self.plan.keyFailed(
+                    SSHError(.authenticationKey, "The SSH agent did not sign with its key \"\(key.comment)\"."))
+            }
+            return true
         }
     }
 

@@ -38,6 +38,8 @@ final class SessionCore: ChannelInboundHandler {
     var serverIdentification = ""
     var plan: AuthenticationPlan
     var authenticationStep: AuthenticationPlan.Action?
+    /// The running attempt with an agent's key.
+    var agentSigning: AgentSigning?
     /// Whether the running attempt at `keyboard-interactive` has yet to be given its answer.
     var keyboardAnswerIsDue = true
     var onEstablished: ((Result<String, SSHError>) -> Void)?
@@ -301,6 +303,7 @@ final class SessionCore: ChannelInboundHandler {
         self.closing = []
         self.parked = nil
         self.authenticationStep = nil
+        self.agentSigning = nil
         self.session = nil
         self.heldInput = ByteBuffer()
 

@@ -50,6 +50,7 @@ extension DialogueMachine {
                 return self.prompt.isConsistent(with: Array(line[..<count]))
                     ? .changedPrompt(consumesPrevious: match == .lineAndPrevious) : .strangePrompt
             }
+            if self.prompt.mayBecome(Array(line[..<count])) { return .strangePrompt }
         }
         // A prompt of one or two characters says too little.
         if known.count > 2, count > known.count, line[..<count].suffix(known.count).elementsEqual(known) {

@@ -32,6 +32,12 @@ struct KnownPrompt: Sendable {
         return true
     }
 
+    /// Whether a line that no pattern knows looks like this device's prompt in a part of its command line that nobody has foreseen.
+    func mayBecome(_ line: [UInt8]) -> Bool {
+        guard self.stem.count > 1, let last = line.last else { return false }
+        return [UInt8(ascii: "#"), UInt8(ascii: ">"), UInt8(ascii: "$")].contains(last) && self.mayBegin(line)
+    }
+
     /// `<name>` and `[~name]` are prompts of one device; so are `HRP_M<name>` and `HRP_M[*name]`, and `A:name#` and `*A:name#`. These
     /// marks stand among the first bytes.
     private static let decorated = 12

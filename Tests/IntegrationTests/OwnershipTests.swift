@@ -17,7 +17,7 @@ extension Integration {
 
                 #expect(first.allSatisfy { $0.outcome == .succeeded } && second.allSatisfy { $0.outcome == .succeeded })
                 #expect(Set(first.map(\.device)).count == 50)
-                let before = Dictionary(uniqueKeysWithValues: first.map { ($0.device, $0) })
+                let before = Dictionary(first.map { ($0.device, $0) }) { $1 }
                 for result in second {
                     let earlier = try #require(before[result.device])
                     #expect(result.owner?.worker == earlier.owner?.worker)
@@ -42,10 +42,8 @@ extension Integration {
             try await Fleet.with(devices: 8) { fleet in
                 try await fleet.startWorkers("left", "right")
                 try await fleet.submit("warm", "show version")
-                let owners = Dictionary(
-                    uniqueKeysWithValues: try await fleet.replies.results(of: "warm", count: 8).map {
-                        ($0.device, $0.owner?.worker)
-                    })
+                let warm = try await fleet.replies.results(of: "warm", count: 8)
+                let owners = Dictionary(warm.map { ($0.device, $0.owner?.worker) }) { $1 }
                 let now = Int64(Date.now.timeIntervalSince1970 * 1_000)
                 for device in fleet.devices {
                     let task = DeviceTask(

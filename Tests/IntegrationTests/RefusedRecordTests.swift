@@ -60,7 +60,7 @@ extension Integration {
                 #expect(["job.undecodable", "job.invalid"].contains(letter.text("tether-error-code")))
                 #expect(letter.text("tether-error-message")?.isEmpty == false)
                 let headers = letter.headers.map { ($0.name, String(decoding: $0.value ?? [], as: UTF8.self)) }
-                let text = try JSONEncoder().encode(Dictionary(uniqueKeysWithValues: headers))
+                let text = try JSONEncoder().encode(Dictionary(headers) { $1 })
                 instances.append(.init("dead-letter", [UInt8](text)))
             }
             let problems = try await SchemaValidator.problems(in: instances)

@@ -26,7 +26,7 @@ extension Integration {
                 try await fleet.stopWorkers()
                 try await fleet.replies.readToEnd()
                 let results = try fleet.replies.results()
-                #expect(results.count == 5 * 16)
+                #expect(results.count == 5 * 16, "\(fleet.journals)")
                 #expect(Set(results.map(\.task)).count == 5 * 16)
                 #expect(results.allSatisfy { $0.outcome == .succeeded && !$0.redelivered })
                 #expect(Set(results.compactMap(\.owner?.worker)).count == 2)
@@ -86,7 +86,7 @@ extension Integration {
                     #expect(task.hasPrefix("change/") || ends.allSatisfy { $0.outcome == .succeeded })
                 }
                 #expect(Set(results.map(\.task)).count == 49)
-                #expect(results.count { $0.job == "change" } == 1)
+                #expect(results.count { $0.job == "change" } == 1, "\(fleet.journals)")
                 #expect(changed.count(of: "changes") == 1)
                 #expect(changed.commands.count { $0.command.hasPrefix("lab count") } == 1)
                 #expect(fleet.devices.allSatisfy { $0.counters.maximumConcurrentSessions == 1 })

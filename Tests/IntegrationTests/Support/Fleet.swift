@@ -137,6 +137,11 @@ final class Fleet {
         return self.processes
     }
 
+    /// What the worker processes have logged.
+    var journals: String {
+        self.processes.map { "-- process \($0.process.processIdentifier)\n\($0.journal)" }.joined(separator: "\n")
+    }
+
     private func untilShared(among workers: [any FleetWorker]) async throws {
         try await until(
             "\(workers.count) workers share the partitions",

@@ -1,6 +1,8 @@
+import SSH
+
 /// Why something on a device failed.
 public struct DeviceError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// A stable dotted code (`connect.refused`, `auth.failed`, `session.lost`, `prompt.timeout`, `command.rejected`, `privilege.denied`, `target.unknown`, …).
+    /// A stable dotted code (`connect.refused`, `auth.failed`, `session.lost`, `prompt.timeout`, `command.timeout`, `privilege.denied`, `target.unknown`, …).
     public let code: String
     /// A sentence that a person can act on. Holds no secret.
     public let message: String
@@ -25,8 +27,42 @@ public struct DeviceError: Error, Sendable, Hashable, CustomStringConvertible {
         self.partialOutput = partialOutput
     }
 
+    init(_ error: SSHError, device: String, delivery: Delivery = .notSent, partialOutput: [UInt8] = []) {
+        self.init(
+            code: error.code.rawValue,
+            message: "\(device): \(error.message)",
+            delivery: delivery,
+            partialOutput: partialOutput
+        )
+    }
+
     public var description: String { "\(self.code): \(self.message)" }
 
     /// Whether opening the session anew may help: never for refused credentials or host keys, or mistakes in the inventory.
-    public var isRetriable: Bool { fatalError("stub") }
+    ///
+    /// Says nothing about whether the command may be sent again: that is `delivery`'s.
+    public var isRetriable: Bool {
+        switch self.code {
+        case "connect.unresolved", "connect.refused", "connect.timeout", "connect.failed", "ssh.handshake",
+            "ssh.channel",
+            "session.lost", "session.closed", "session.limit", "prompt.timeout", "command.timeout":
+            true
+        default: false
+        }
+    }
+}
+
+extension DeviceError {
+    static func cancelled(_ device: String) -> DeviceError {
+        DeviceError(code: "cancelled", message: "\(device): the caller was cancelled")
+    }
+
+    static func sessionClosed(_ device: String) -> DeviceError {
+        DeviceError(code: "session.closed", message: "\(device): the session was closed")
+    }
+
+    static let clientClosed = DeviceError(
+        code: "client.closed",
+        message: "the client has been closed: make a new one, or keep the work inside `withClient`"
+    )
 }

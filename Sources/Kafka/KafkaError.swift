@@ -32,3 +32,43 @@ package struct KafkaError: Error, Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { "\(self.code): \(self.message)" }
 }
+
+extension KafkaError {
+    /// The client was closed before or during the call.
+    static let closed = KafkaError(
+        code: "kafka.closed",
+        number: -197,
+        message: "The Kafka client is closed. Open a new one."
+    )
+
+    /// The calling task was cancelled. What was handed to Kafka already may still happen.
+    static let cancelled = KafkaError(
+        code: "kafka.cancelled",
+        number: -163,
+        message: "The wait for Kafka was cancelled. What was sent already may still take effect."
+    )
+
+    static func timedOut(_ action: String) -> KafkaError {
+        KafkaError(
+            code: "kafka.timed_out",
+            number: -185,
+            message: "\(action) got no answer in time. Check that the brokers can be reached.",
+            isRetriable: true
+        )
+    }
+
+    static func invalidConfiguration(_ message: String) -> KafkaError {
+        KafkaError(code: "kafka.invalid_config", number: -186, message: message)
+    }
+
+    /// What a broker says to the commit of a member that lost its partitions. The check here is the same one, made before the request.
+    static func notAssigned(_ partition: TopicPartition, _ action: String) -> KafkaError {
+        KafkaError(
+            code: "kafka.illegal_generation",
+            number: 22,
+            message:
+                "\(action) was refused: \(partition) is not assigned to this member (any more). Leave it to its owner.",
+            requiresAbort: true
+        )
+    }
+}

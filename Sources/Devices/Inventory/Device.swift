@@ -1,15 +1,21 @@
-import SSH
-
-/// One network device of the inventory, groups and defaults applied.
+/// One network device: where it is and what it is, groups and defaults of the inventory applied.
 public struct Device: Sendable, Hashable {
     /// The device's identity: inventory name, or `host:port` of an ad-hoc target. Never the user.
     public var name: String
+    /// Host name or address, IPv6 without brackets.
     public var host: String
     public var port: Int
+    /// Name of the platform definition: `cisco_iosxe`, `linux`, …
     public var platform: String
     public var tags: Set<String>
-    /// User and secrets as far as the inventory names them.
+    /// User and secrets that belong to this device alone, as far as they are given. What is missing comes from the environment, the
+    /// device's groups and the defaults when a session is opened: see ``CredentialResolver``.
     public var credential: Credential
+    /// What to do about this device's host key; `nil`: the inventory's `general.host_key_policy`.
+    public var hostKeyPolicy: HostKeyPolicy?
+    /// The one host key that is accepted, as OpenSSH prints it (`SHA256:` and base64 without padding). Takes the place of the policy and
+    /// of every known_hosts entry.
+    public var hostKeyFingerprint: String?
 
     public init(
         name: String,
@@ -17,7 +23,9 @@ public struct Device: Sendable, Hashable {
         port: Int = 22,
         platform: String,
         tags: Set<String> = [],
-        credential: Credential = Credential()
+        credential: Credential = Credential(),
+        hostKeyPolicy: HostKeyPolicy? = nil,
+        hostKeyFingerprint: String? = nil
     ) {
         self.name = name
         self.host = host
@@ -25,28 +33,7 @@ public struct Device: Sendable, Hashable {
         self.platform = platform
         self.tags = tags
         self.credential = credential
-    }
-}
-
-/// What it takes to log in. A part that is `nil` comes from the next place in the order of precedence.
-public struct Credential: Sendable, Hashable {
-    public var user: String?
-    public var password: Secret?
-    public var privateKey: SSHAuthentication.PrivateKeySource?
-    public var passphrase: Secret?
-    public var enableSecret: Secret?
-
-    public init(
-        user: String? = nil,
-        password: Secret? = nil,
-        privateKey: SSHAuthentication.PrivateKeySource? = nil,
-        passphrase: Secret? = nil,
-        enableSecret: Secret? = nil
-    ) {
-        self.user = user
-        self.password = password
-        self.privateKey = privateKey
-        self.passphrase = passphrase
-        self.enableSecret = enableSecret
+        self.hostKeyPolicy = hostKeyPolicy
+        self.hostKeyFingerprint = hostKeyFingerprint
     }
 }

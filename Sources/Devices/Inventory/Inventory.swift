@@ -1,81 +1,84 @@
 /// Devices, groups and tags. Immutable: a reload makes a new one.
+///
+/// Written in YAML, in one file or as a directory of files that together are one inventory:
+///
+/// ```yaml
+/// general:
+///   timeout: 30s
+///   connection_retries: 3
+///   retry_delay: 2s
+///   ssh_strict_host_key_checking: true    # or host_key_policy: strict | accept_new | off
+/// defaults:
+///   user: automation
+///   device_type: cisco_iosxe
+/// credentials:
+///   netops: {user: netops, password: {file: /run/secrets/netops}}
+/// devices:
+///   router1: {host: 192.0.2.1, tags: [edge, berlin], password: {env: ROUTER1_PASSWORD}}
+///   server1: {host: server1.example.net, device_type: linux, private_key: ~/.ssh/automation}
+/// groups:
+///   core: {members: [router1, core-*], enable_secret: {env: CORE_ENABLE}}
+///   berlin: {tags: [berlin]}
+/// ```
+///
+/// `{env: NAME}` and `{file: PATH}` are read once, with the inventory: a rotated secret takes effect with the next reload.
 public struct Inventory: Sendable {
-    /// `general:` of the inventory file: `timeout`, `connection_retries`, `retry_delay`, `ssh_strict_host_key_checking`.
-    public struct General: Sendable, Hashable {
-        /// Default time limit of a command.
-        public var timeout: Duration
-        /// Attempts to open a session, in all.
-        public var connectionRetries: Int
-        /// Base of the exponential pause between attempts.
-        public var retryDelay: Duration
-        public var hostKeyPolicy: HostKeyPolicy
-
-        public init(
-            timeout: Duration = .seconds(30),
-            connectionRetries: Int = 3,
-            retryDelay: Duration = .seconds(2),
-            hostKeyPolicy: HostKeyPolicy = .acceptNew
-        ) {
-            self.timeout = timeout
-            self.connectionRetries = connectionRetries
-            self.retryDelay = retryDelay
-            self.hostKeyPolicy = hostKeyPolicy
-        }
-    }
-
     public let general: General
-    public var deviceNames: [String] { fatalError("stub") }
-    public subscript(_ name: String) -> Device? { fatalError("stub") }
+    let defaults: Defaults
+    /// `credentials:` of the file, by name.
+    let namedCredentials: [String: Credential]
+    /// One reference, so that an inventory of any size is copied at the cost of one.
+    let contents: InventoryContents
 
-    public init(general: General = General(), devices: [Device], groups: [String: Set<String>] = [:]) throws(InventoryError) { fatalError("stub") }
-    /// Reads one YAML file, or every `*.yaml`/`*.yml` of a directory as one inventory.
-    public init(path: String) throws(InventoryError) { fatalError("stub") }
-
-    /// What a list of target expressions stands for: device names without repetition in inventory order, ad-hoc targets, and the
-    /// expressions that stand for nothing.
-    public func resolve(_ targets: [String]) -> Resolution { fatalError("stub") }
-
-    public struct Resolution: Sendable, Hashable {
-        public var devices: [String]
-        /// Ad-hoc targets (`user@host:port`, `[v6]:port`, with a user or a port, or an IP literal), parsed.
-        public var adHoc: [AdHocTarget]
-        public var unknown: [String]
+    /// An inventory made in code.
+    ///
+    /// ```swift
+    /// let inventory = try Inventory(devices: [Device(name: "router1", host: "192.0.2.1", platform: "cisco_iosxe")])
+    /// ```
+    /// - Throws: for a name, host or port that can't be, a name given twice, or a group member that doesn't exist.
+    public init(
+        general: General = General(),
+        devices: [Device],
+        groups: [String: Set<String>] = [:]
+    ) throws(InventoryError) {
+        var draft = InventoryDraft()
+        draft.general = general
+        for device in devices { try draft.add(DeviceDraft(device)) }
+        for (name, members) in groups.sorted(by: { $0.key < $1.key }) {
+            try draft.add(GroupDraft(name: name, members: members.sorted()))
+        }
+        try self.init(draft)
     }
 
-    /// `user@host:port` as written in a job.
-    public struct AdHocTarget: Sendable, Hashable {
-        /// The expression as written.
-        public var expression: String
-        public var user: String?
-        public var host: String
-        public var port: Int
-        /// The device identity: `host:port`, IPv6 in brackets, host in lower case.
-        public var name: String
+    init(_ draft: InventoryDraft) throws(InventoryError) {
+        self.general = draft.general
+        self.defaults = draft.defaults
+        self.namedCredentials = draft.credentials
+        self.contents = try InventoryContents(draft)
     }
-}
 
-/// What to do about host keys: three real policies.
-public enum HostKeyPolicy: String, Sendable, Hashable {
-    /// The key must be known.
-    case strict
-    /// An unknown key is learned; a changed one is refused.
-    case acceptNew = "accept_new"
-    case off
-}
+    /// Every device's name, in the order of the files.
+    public var deviceNames: [String] { self.contents.devices.map(\.name) }
+    /// Every group's name, in the order of the files.
+    public var groupNames: [String] { self.contents.groups.map(\.name) }
+    public var deviceCount: Int { self.contents.devices.count }
 
-/// A mistake in an inventory, with its place.
-public struct InventoryError: Error, Sendable, Hashable, CustomStringConvertible {
-    public let file: String?
-    public let line: Int?
-    /// Names the field (`devices.router1.port`), what is wrong and what would be right.
-    public let message: String
-
-    public init(file: String? = nil, line: Int? = nil, message: String) {
-        self.file = file
-        self.line = line
-        self.message = message
+    public subscript(_ name: String) -> Device? {
+        self.contents.deviceIndex[name].map { self.contents.devices[$0] }
     }
-    public var description: String {
-        ([self.file, self.line.map(String.init)].compactMap { $0 } + [self.message]).joined(separator: ":")
+
+    public func group(_ name: String) -> DeviceGroup? {
+        self.contents.groupIndex[name].map { self.contents.groups[$0] }
+    }
+
+    /// The groups that a device belongs to, in the order of the files.
+    public func groups(of device: String) -> [DeviceGroup] {
+        guard let index = self.contents.deviceIndex[device] else { return [] }
+        return self.contents.groupsOfDevice[index].map { self.contents.groups[$0] }
+    }
+
+    /// Where a device is written; `nil` for one that was made in code.
+    func place(of device: String) -> InventoryPlace? {
+        self.contents.deviceIndex[device].flatMap { self.contents.places[$0] }
     }
 }

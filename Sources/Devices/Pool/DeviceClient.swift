@@ -1,72 +1,248 @@
+import Dialogue
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import SSH
 
 /// Sessions to many devices: each opened on first use, shared, reused, and closed at the end of the scope.
 ///
+/// ```swift
+/// let configuration = DeviceClient.Configuration(inventory: try Inventory(path: "inventory.yaml"))
+/// try await DeviceClient.withClient(configuration) { client in
+///     let version = try await client.run("router1", "show version")      // opens the session
+///     let clock = try await client.run("router1", "show clock")          // reuses it
+///     print(version.text, clock.text)
+/// }                                                                      // all sessions closed here
+/// ```
+///
 /// However many callers arrive at once, a device gets exactly one connection. Safe to use from any task.
+/// A client that wasn't made by `withClient` is ended with `shutDown()`.
 public final class DeviceClient: Sendable {
-    public struct Configuration: Sendable {
-        public var inventory: Inventory
-        /// `known_hosts` file that keys are checked against and learned into; `nil`: learned keys are kept in memory only.
-        public var knownHostsFile: String?
-        /// Prefix of the environment variables that give credentials (`<prefix>_USER_DEFAULT`, `<prefix>_PASSWORD_DEFAULT`, `<prefix>_USER_<DEVICE>`, …).
-        public var environmentPrefix: String
-        /// Directory of the user's own platform definitions.
-        public var platformDirectory: String?
-        /// Sessions unused for longer are closed. `nil`: never.
-        public var idleTimeout: Duration?
-        /// Open sessions at most; past it the one unused for longest is closed.
-        public var maximumSessions: Int
-
-        public init(
-            inventory: Inventory,
-            knownHostsFile: String? = nil,
-            environmentPrefix: String = "TETHER",
-            platformDirectory: String? = nil,
-            idleTimeout: Duration? = nil,
-            maximumSessions: Int = 10_000
-        ) {
-            self.inventory = inventory
-            self.knownHostsFile = knownHostsFile
-            self.environmentPrefix = environmentPrefix
-            self.platformDirectory = platformDirectory
-            self.idleTimeout = idleTimeout
-            self.maximumSessions = maximumSessions
-        }
-    }
+    let logger: Logger
+    private let library: PlatformLibrary
+    private let credentials: CredentialResolver
+    private let factory: SessionFactory
+    private let currentInventory: NIOLockedValueBox<Inventory>
+    private let loops: [any EventLoop]
+    private let pool: SessionPool
+    private let lastTemporary = NIOLockedValueBox<UInt64>(0)
 
     /// - Throws: `inventory.invalid` (unknown platform, unreadable known_hosts, …).
-    public init(_ configuration: Configuration, logger: Logger = Logger(label: "tether.devices")) throws(DeviceError) { fatalError("stub") }
+    public convenience init(
+        _ configuration: Configuration,
+        logger: Logger = Logger(label: "tether.devices")
+    ) throws(DeviceError) {
+        try self.init(
+            configuration, environment: CredentialEnvironment(prefix: configuration.environmentPrefix), logger: logger)
+    }
+
+    init(
+        _ configuration: Configuration,
+        environment: CredentialEnvironment,
+        logger: Logger = Logger(label: "tether.devices")
+    ) throws(DeviceError) {
+        guard configuration.maximumSessions > 0 else {
+            throw DeviceError(code: "inventory.invalid", message: "`maximumSessions` must be at least 1")
+        }
+        let knownHosts: KnownHosts
+        do {
+            knownHosts = try KnownHosts(file: configuration.knownHostsFile)
+        } catch {
+            throw DeviceError(code: "inventory.invalid", message: error.description)
+        }
+        do {
+            self.library = try PlatformLibrary(directory: configuration.platformDirectory)
+        } catch {
+            throw DeviceError(code: "inventory.invalid", message: error.description)
+        }
+        let group = configuration.eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
+        let loops = Array(group.makeIterator())
+        self.loops = loops
+        self.logger = logger
+        self.credentials = CredentialResolver(environment: environment)
+        let factory = SessionFactory(
+            library: self.library,
+            knownHosts: knownHosts,
+            credentials: self.credentials,
+            signOnTimeout: configuration.signOnTimeout,
+            maximumOutputBytes: configuration.maximumOutputBytes,
+            logger: logger
+        )
+        self.factory = factory
+        let inventory = NIOLockedValueBox(configuration.inventory)
+        self.currentInventory = inventory
+        self.pool = SessionPool(
+            maximumSessions: configuration.maximumSessions,
+            idleTimeout: configuration.idleTimeout,
+            timerLoop: group.next()
+        ) { target, report in
+            do throws(DeviceError) {
+                let plan = try factory.plan(
+                    for: target.device, in: inventory.withLockedValue { $0 }, override: target.override)
+                let loop = Self.eventLoop(for: target.device.name, of: loops)
+                let session = DeviceSession(plan, on: loop, logger: logger, report: report)
+                try await session.open()
+                return .success(session)
+            } catch {
+                return .failure(error)
+            }
+        }
+        try self.checkPlatforms(of: configuration.inventory)
+    }
 
     /// A client for the time of `body`; all sessions are closed when it returns or throws.
     public static func withClient<Result>(
         _ configuration: Configuration,
         logger: Logger = Logger(label: "tether.devices"),
         _ body: (DeviceClient) async throws -> Result
-    ) async throws -> Result { fatalError("stub") }
+    ) async throws -> Result {
+        let client = try DeviceClient(configuration, logger: logger)
+        do {
+            let result = try await body(client)
+            await client.shutDown()
+            return result
+        } catch {
+            await client.shutDown()
+            throw error
+        }
+    }
 
-    /// Runs one command on a device of the inventory (or an ad-hoc `user@host:port`). Opens the session on first use; tries again only
-    /// what provably did not reach the device.
-    public func run(_ device: String, _ command: String, timeout: Duration? = nil) async throws(DeviceError) -> CommandResult { fatalError("stub") }
+    // MARK: Sessions
 
     /// The device's persistent session, opened if need be (one attempt). Callers that arrive while it opens share the attempt.
-    public func session(for device: Device) async throws(DeviceError) -> DeviceSession { fatalError("stub") }
+    ///
+    /// - Throws: why it could not be opened; `session.limit`; `client.closed`; `cancelled`.
+    public func session(for device: Device) async throws(DeviceError) -> DeviceSession {
+        let lease = try await self.pool.lease(device.name, SessionTarget(device: device))
+        self.pool.release(lease)
+        return lease.session
+    }
+
+    /// Runs `body` with the device's persistent session, which is not closed for want of use as long as it runs.
+    package func withSession<Result>(
+        for device: Device,
+        _ body: (DeviceSession) async throws(DeviceError) -> Result
+    ) async throws(DeviceError) -> Result {
+        let lease = try await self.pool.lease(device.name, SessionTarget(device: device))
+        defer { self.pool.release(lease) }
+        return try await body(lease.session)
+    }
+
+    /// Runs `body` with a session of its own, opened with `credential` and closed when `body` returns or throws. The device's persistent session is
+    /// neither used nor touched.
+    ///
+    /// It counts as one of `maximumSessions`. Nothing keeps a device from getting several at a time: who must not, calls one after the other.
+    public func withTemporarySession<Result>(
+        for device: Device,
+        credential: Credential? = nil,
+        _ body: (DeviceSession) async throws -> Result
+    ) async throws -> Result {
+        let number = self.lastTemporary.withLockedValue { number -> UInt64 in
+            number += 1
+            return number
+        }
+        // No name of a device holds a control character.
+        let key = "\(device.name)\u{0}\(number)"
+        let lease = try await self.pool.lease(key, SessionTarget(device: device, override: credential))
+        do {
+            let result = try await body(lease.session)
+            await self.pool.close(key)
+            return result
+        } catch {
+            await self.pool.close(key)
+            throw error
+        }
+    }
+
     /// Whether the device has an open session now.
-    package func hasSession(_ device: String) -> Bool { fatalError("stub") }
+    package func hasSession(_ device: String) -> Bool { self.pool.hasSession(device) }
+    /// Sessions that are open now, temporary ones included.
+    public var openSessionCount: Int { self.pool.openSessionCount }
 
-    /// The device of an ad-hoc target: defaults of the inventory, `platform` if given.
-    package func device(for target: Inventory.AdHocTarget, platform: String?) -> Device { fatalError("stub") }
-    /// Whether a platform's rules say that the command only reads. `false` for an unknown platform.
-    package func isReadOnly(_ command: String, platform: String) -> Bool { fatalError("stub") }
-    /// The event loop that a device's session lives on: the same for the life of the client.
-    package func eventLoop(for device: String) -> any EventLoop { fatalError("stub") }
+    /// Closes a device's session, if it has one; returns when its connection is gone.
+    public func close(_ device: String) async { await self.pool.close(device) }
 
-    public var inventory: Inventory { fatalError("stub") }
-    public var openSessionCount: Int { fatalError("stub") }
-    /// Closes a device's session, if it has one.
-    public func close(_ device: String) async { fatalError("stub") }
     /// Closes all sessions, in parallel, each within the deadline. The client stays usable.
-    public func close(within deadline: Duration = .seconds(5)) async { fatalError("stub") }
+    public func close(within deadline: Duration = .seconds(5)) async {
+        await self.pool.closeAll(within: deadline, isFinal: false)
+    }
+
+    /// Closes all sessions, in parallel, each within the deadline. From now on every call fails with `client.closed`.
+    public func shutDown(within deadline: Duration = .seconds(5)) async {
+        await self.pool.closeAll(within: deadline, isFinal: true)
+    }
+
+    // MARK: Inventory
+
+    public var inventory: Inventory { self.currentInventory.withLockedValue { $0 } }
+
+    /// Takes a new inventory into use. Sessions of devices that it changes or doesn't know any more are closed as soon as they are idle; the others
+    /// stay open.
+    ///
+    /// - Throws: `inventory.invalid`; the old inventory then stays.
+    public func replaceInventory(_ inventory: Inventory) throws(DeviceError) {
+        try self.checkPlatforms(of: inventory)
+        let old = self.currentInventory.withLockedValue { current -> Inventory in
+            defer { current = inventory }
+            return current
+        }
+        let credentials = self.credentials
+        let changesAll =
+            inventory.general.timeout != old.general.timeout
+            || inventory.general.hostKeyPolicy != old.general.hostKeyPolicy
+        self.pool.retire { target in
+            let device = target.device
+            guard old[device.name] == device else { return false }
+            return inventory[device.name] != device || changesAll
+                || credentials.credential(for: device, in: old) != credentials.credential(for: device, in: inventory)
+        }
+    }
+
+    private func checkPlatforms(of inventory: Inventory) throws(DeviceError) {
+        var known = Set<String>()
+        for device in inventory.contents.devices where !known.contains(device.platform) {
+            _ = try self.factory.platform(of: device, in: inventory)
+            known.insert(device.platform)
+        }
+    }
+
+    /// A credential that the inventory (`credentials:`) or the environment (`<prefix>_USER_CREDENTIAL_<NAME>`, …) gives a name. `nil` when neither
+    /// knows it.
+    public func credential(named name: String) -> Credential? {
+        self.credentials.credential(named: name, in: self.inventory)
+    }
+
+    /// The device of an ad-hoc target: defaults of the inventory, `platform` if given; else the inventory's default, else `generic`.
+    package func device(for target: Inventory.AdHocTarget, platform: String?) -> Device {
+        let inventory = self.inventory
+        if var known = inventory[target.name] {
+            // An address of the inventory with another user: the device stays what it is, and its own secrets aren't this user's.
+            if let user = target.user, user != known.credential.user { known.credential = Credential(user: user) }
+            if let platform { known.platform = platform }
+            return known
+        }
+        return Device(
+            name: target.name,
+            host: target.host,
+            port: target.port,
+            platform: platform ?? inventory.defaults.platform ?? "generic",
+            credential: Credential(user: target.user)
+        )
+    }
+
+    /// Whether a platform's rules say that the command only reads. `false` for an unknown platform.
+    package func isReadOnly(_ command: String, platform: String) -> Bool {
+        self.library.platform(named: platform)?.isReadOnly(command) ?? false
+    }
+
+    /// The event loop that a device's session lives on: the same for the life of the client.
+    package func eventLoop(for device: String) -> any EventLoop { Self.eventLoop(for: device, of: self.loops) }
+
+    /// FNV-1a: stable over processes, unlike `Hasher`.
+    private static func eventLoop(for device: String, of loops: [any EventLoop]) -> any EventLoop {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in device.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return loops[Int(hash % UInt64(loops.count))]
+    }
 }

@@ -1,6 +1,31 @@
+import Yams
+
 /// What is particular about a platform's CLI, as read from its YAML file.
+///
+/// The file's keys are those of published scrapli definitions (`prompt_pattern`, `default_mode`, `modes`, `failure_indicators`,
+/// `on_open_instructions`, `on_close_instructions`, …), and keys of our own for what that format has no words for:
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `name`, `aliases` | what inventories call the platform | the file's name |
+/// | `transport` | `terminal` or `exec` | `terminal` |
+/// | `line_ending` | what the return key sends: `cr`, `lf` or `crlf` | `cr` |
+/// | `terminal` | `type`, `columns`, `rows` | `vt100`, 511, 1000 |
+/// | `username_suffix` | appended to the user name at login | none |
+/// | `confirm_prompt` | the prompt pattern is loose: prove the first and any changed prompt with an Enter | `false` |
+/// | `repeats_echo` | the device shows the line again when the return key comes, prompt and all | `false` |
+/// | `pagers` | `pattern` of a pager's prompt, `key` for the next page | `--More--`, blank |
+/// | `sign_on_questions` | `pattern`, harmless `answer`, `enter: false` for a single key | none |
+/// | `question_patterns`, `password_patterns` | questions in the middle of a command | common ones |
+/// | `failure_patterns` | lines that say that a command failed, as regular expressions | none |
+/// | `log_patterns` | lines that the device logs to the terminal unasked | none |
+/// | `read_only_patterns` | commands that change nothing; each must match the whole line | none |
+/// | `read_only_excludes` | no command that one of these matches anywhere is read-only | none |
+///
+/// Unknown keys are tolerated and listed in `notes`.
 package struct PlatformDefinition: Sendable {
     package let name: String
+    package let aliases: [String]
     /// How commands are run: over a prompt in a terminal, or each on an exec channel that tells an exit status.
     package let transport: Transport
     package enum Transport: String, Sendable { case terminal, exec }
@@ -11,29 +36,125 @@ package struct PlatformDefinition: Sendable {
         package var type: String
         package var columns: Int
         package var rows: Int
+
+        package init(type: String, columns: Int, rows: Int) {
+            self.type = type
+            self.columns = columns
+            self.rows = rows
+        }
     }
 
     /// Appended to the user name at login (RouterOS: `+ct511w4098h`).
     package let usernameSuffix: String
 
-    /// Whether a command only reads, by the platform's list of read-only patterns: the whole line is one read-only command
-    /// (a pipe to a filter is allowed where the platform's pattern says so; line breaks and command separators never are).
-    package func isReadOnly(_ command: String) -> Bool { fatalError("stub") }
+    /// What was odd in the file but does no harm: unknown keys and the like.
+    package let notes: [String]
 
-    package init(yaml: String) throws(PlatformError) { fatalError("stub") }
-}
+    let rules: DialogueRules
+    let readOnlyPatterns: [Pattern]
+    let readOnlyExcludes: [Pattern]
 
-package struct PlatformError: Error, Sendable, Hashable, CustomStringConvertible {
-    package let message: String
-    package init(message: String) { self.message = message }
-    package var description: String { self.message }
-}
+    package init(yaml: String) throws(PlatformError) {
+        try self.init(yaml: yaml, file: nil)
+    }
 
-/// The platforms that Tether ships, and a user's own on top.
-package struct PlatformLibrary: Sendable {
-    /// Loads the shipped definitions; those in `directory` (one YAML file a platform) are added, or override by name.
-    package init(directory: String? = nil) throws(PlatformError) { fatalError("stub") }
-    /// By name or alias (`cisco_ios` for `cisco_iosxe`, `mikrotik` for `mikrotik_routeros`, …).
-    package func platform(named name: String) -> PlatformDefinition? { fatalError("stub") }
-    package var names: [String] { fatalError("stub") }
+    /// - Parameter file: the file's name for messages; without its ending it is the platform's name where the file gives none.
+    package init(yaml: String, file: String?) throws(PlatformError) {
+        let place = file ?? "platform definition"
+        let root: Node?
+        do {
+            root = try compose(yaml: yaml)
+        } catch {
+            throw PlatformError(message: "\(place): not valid YAML: \(error)")
+        }
+        guard let root else {
+            throw PlatformError(message: "\(place): expected a map of keys and values; the file is empty")
+        }
+        let node = DefinitionNode(node: root, file: place, path: "")
+        var reader = DefinitionReader(try node.map())
+
+        if let node = reader.take("name") {
+            self.name = try node.nonEmptyString()
+        } else if let file {
+            self.name = String(file.split(separator: "/").last?.split(separator: ".").first ?? "")
+        } else {
+            throw node.error("expected the key “name”: the platform's name")
+        }
+        self.aliases = try reader.take("aliases")?.strings() ?? []
+        self.transport = try reader.take("transport")?.choice([("terminal", .terminal), ("exec", .exec)]) ?? .terminal
+        self.usernameSuffix = try reader.take("username_suffix")?.string() ?? ""
+        self.terminal = try Self.terminal(reader.take("terminal"))
+        self.readOnlyPatterns = try reader.patterns("read_only_patterns", .whole)
+        self.readOnlyExcludes = try reader.patterns("read_only_excludes")
+        self.rules = try Self.rules(
+            &reader,
+            platform: self.name,
+            columns: self.terminal.columns,
+            needsPrompt: self.transport == .terminal
+        )
+        self.notes = reader.finish()
+    }
+
+    private static func terminal(_ node: DefinitionNode?) throws(PlatformError) -> Terminal {
+        // Wide and high, so that devices that go by the terminal's size neither wrap nor page.
+        var terminal = Terminal(type: "vt100", columns: 511, rows: 1_000)
+        guard let node else { return terminal }
+        var map = try node.map()
+        if let type = map.take("type") { terminal.type = try type.nonEmptyString() }
+        if let columns = map.take("columns") { terminal.columns = try columns.int(in: 20...32_767) }
+        if let rows = map.take("rows") { terminal.rows = try rows.int(in: 2...32_767) }
+        return terminal
+    }
+
+    private static func rules(
+        _ reader: inout DefinitionReader,
+        platform: String,
+        columns: Int,
+        needsPrompt: Bool
+    ) throws(PlatformError) -> DialogueRules {
+        let lineEnding: [UInt8] =
+            try reader.take("line_ending")?.choice([("cr", [0x0D]), ("lf", [0x0A]), ("crlf", [0x0D, 0x0A])]) ?? [0x0D]
+        let modes = try reader.modes()
+        let prompt = try reader.prompt(modes: modes, required: needsPrompt)
+        let confirmsPrompt = try reader.take("confirm_prompt")?.bool() ?? false
+        let repeatsEcho = try reader.take("repeats_echo")?.bool() ?? false
+        let asksForLogin = try reader.take("force_in_session_auth")?.bool() ?? false
+        var pagers = try reader.pagers()
+        let passwordQuestion = try reader.combined(
+            "password_patterns", .ending, default: CommonPatterns.passwordQuestions)
+        let question = try reader.combined("question_patterns", .ending, default: CommonPatterns.questions)
+        guard let passwordQuestion, let question, let never = CommonPatterns.never else {
+            throw PlatformError(message: "\(platform): the common patterns don't compile")
+        }
+        if pagers.isEmpty, let pattern = CommonPatterns.pager { pagers = [.init(pattern: pattern, key: [0x20])] }
+        return DialogueRules(
+            platform: platform,
+            lineEnding: lineEnding,
+            columns: columns,
+            prompt: prompt ?? never,
+            promptExcludes: try reader.texts("prompt_excludes"),
+            promptSpansLines: Self.spansLines(prompt, modes),
+            confirmsPrompt: confirmsPrompt,
+            repeatsEcho: repeatsEcho,
+            modes: modes,
+            defaultMode: try reader.defaultMode(in: modes),
+            onOpen: try reader.instructions("on_open_instructions", modes: modes),
+            onClose: try reader.instructions("on_close_instructions", modes: modes),
+            signOnQuestions: try reader.signOnQuestions(lineEnding: lineEnding),
+            asksForLogin: asksForLogin,
+            pagers: pagers,
+            passwordQuestion: passwordQuestion,
+            question: question,
+            failure: try reader.failure(),
+            logMessage: try reader.combined("log_patterns", .anywhere)
+        )
+    }
+
+    private static func spansLines(_ prompt: Pattern?, _ modes: [Mode]) -> Bool {
+        var sources = modes.compactMap { mode in
+            if case .pattern(let pattern) = mode.prompt { pattern.source } else { nil as String? }
+        }
+        if let prompt { sources.append(prompt.source) }
+        return sources.contains { $0.contains("\\n") || $0.contains("\n") }
+    }
 }

@@ -3,12 +3,14 @@ package enum Reply: Sendable, Hashable {
     case accepted(Accepted)
     case output(Output)
     case result(DeviceResult)
+    case rejected(Rejected)
 
     package var type: String {
         switch self {
         case .accepted: "accepted"
         case .output: "output"
         case .result: "result"
+        case .rejected: "rejected"
         }
     }
 }
@@ -33,6 +35,19 @@ package struct Accepted: Sendable, Hashable {
     }
 }
 
+/// The job as a whole was refused; nothing was done, and nothing else follows. Schema: `schemas/rejected.schema.json`.
+package struct Rejected: Sendable, Hashable {
+    package var job: String
+    package var error: ErrorDescription
+    package var labels: [String: String]
+
+    package init(job: String, error: ErrorDescription, labels: [String: String] = [:]) {
+        self.job = job
+        self.error = error
+        self.labels = labels
+    }
+}
+
 /// A piece of a command's output. Schema: `schemas/output.schema.json`.
 package struct Output: Sendable, Hashable {
     package var job: String
@@ -42,15 +57,20 @@ package struct Output: Sendable, Hashable {
     package var sequence: Int
     /// Index of the command in the operation.
     package var command: Int
+    /// Which attempt at the task it belongs to, from 1: what an earlier attempt sent is void.
+    package var attempt: Int
     /// The bytes as sent by the device: JSON `text` where they are valid UTF-8, `base64` otherwise.
     package var bytes: [UInt8]
 
-    package init(job: String, task: String, device: String, sequence: Int, command: Int, bytes: [UInt8]) {
+    package init(
+        job: String, task: String, device: String, sequence: Int, command: Int, attempt: Int = 1, bytes: [UInt8]
+    ) {
         self.job = job
         self.task = task
         self.device = device
         self.sequence = sequence
         self.command = command
+        self.attempt = attempt
         self.bytes = bytes
     }
 }

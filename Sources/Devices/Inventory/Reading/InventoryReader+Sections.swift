@@ -1,0 +1,149 @@
+extension InventoryReader {
+    private static let durations: ClosedRange<Duration> = .milliseconds(1)...(.seconds(86_400))
+
+    mutating func readGeneral(_ section: YAMLValue) throws(InventoryError) {
+        let keys = ["timeout", "connection_retries", "retry_delay", "ssh_strict_host_key_checking", "host_key_policy"]
+        for field in try section.fields() {
+            try self.once(field.value)
+            switch field.key {
+            case "timeout": self.draft.general.timeout = try field.value.duration(in: Self.durations)
+            case "connection_retries": self.draft.general.connectionRetries = try field.value.integer(in: 1...100)
+            case "retry_delay": self.draft.general.retryDelay = try field.value.duration(in: Self.durations)
+            case "ssh_strict_host_key_checking":
+                try self.refuse(field.value, besides: "general.host_key_policy")
+                self.draft.general.hostKeyPolicy = try field.value.boolean() ? .strict : .acceptNew
+            case "host_key_policy":
+                try self.refuse(field.value, besides: "general.ssh_strict_host_key_checking")
+                self.draft.general.hostKeyPolicy = try field.value.choice(HostKeyPolicy.self)
+            default:
+                throw Self.unknownKey(
+                    field,
+                    among: keys,
+                    hints: ["port": "write `port` in `defaults`", "user": "write `user` in `defaults`"]
+                )
+            }
+        }
+    }
+
+    /// Two settings that say the same thing could contradict each other.
+    private func refuse(_ value: YAMLValue, besides other: String) throws(InventoryError) {
+        guard let place = self.settings[other] else { return }
+        throw value.error("says the same thing as `\(other)` at \(place): keep one of them")
+    }
+
+    mutating func readDefaults(_ section: YAMLValue) throws(InventoryError) {
+        var platformPath: String?
+        var credential = self.draft.defaults.credential
+        defer { self.draft.defaults.credential = credential }
+        for field in try section.fields() {
+            try self.once(field.value)
+            switch field.key {
+            case "port": self.draft.defaults.port = try field.value.integer(in: 1...65535)
+            case "device_type", "platform":
+                if let platformPath, platformPath != field.value.path { throw Self.twoPlatforms(field.value) }
+                platformPath = field.value.path
+                self.draft.defaults.platform = try field.value.string()
+            default:
+                guard try self.readCredential(field, into: &credential) else {
+                    throw Self.unknownKey(
+                        field, among: ["port", "device_type"] + Self.credentialKeys, hints: Self.hints)
+                }
+            }
+        }
+    }
+
+    mutating func readCredentials(_ section: YAMLValue) throws(InventoryError) {
+        for entry in try section.fields() {
+            try self.once(entry.value)
+            if let problem = InventoryName.problem(with: entry.key) {
+                throw entry.value.error("the name of a credential \(problem)")
+            }
+            var credential = Credential()
+            for field in try entry.value.fields() {
+                guard try self.readCredential(field, into: &credential) else {
+                    throw Self.unknownKey(field, among: Self.credentialKeys, hints: Self.hints)
+                }
+            }
+            self.draft.credentials[entry.key] = credential
+        }
+    }
+
+    mutating func readGroups(_ section: YAMLValue) throws(InventoryError) {
+        for entry in try section.fields() {
+            var group = GroupDraft(name: entry.key, place: entry.value.place)
+            for field in try entry.value.fields() {
+                switch field.key {
+                case "members":
+                    for item in try field.value.items() { group.members.append((try item.string(), item.place)) }
+                case "tags":
+                    for item in try field.value.items() {
+                        guard let expression = TagExpression(try item.string()) else {
+                            throw item.error("must be a tag, or several that all hold, such as `edge&berlin`")
+                        }
+                        group.tags.append(expression)
+                    }
+                case "port": group.port = try field.value.integer(in: 1...65535)
+                case "device_type", "platform":
+                    if group.platform != nil { throw Self.twoPlatforms(field.value) }
+                    group.platform = try field.value.string()
+                case "description": _ = try field.value.string()
+                default:
+                    guard try self.readCredential(field, into: &group.credential) else {
+                        let keys = ["members", "tags", "description", "port", "device_type"] + Self.credentialKeys
+                        let hints = [
+                            "credentials": "write `user` and `password` directly in the group",
+                            "match_tags": "write `tags`; one that holds makes a member, `a&b` asks for both",
+                            "devices": "write `members`",
+                        ]
+                        throw Self.unknownKey(field, among: keys, hints: Self.hints.merging(hints) { $1 })
+                    }
+                }
+            }
+            try self.draft.add(group)
+        }
+    }
+
+    static func twoPlatforms(_ value: YAMLValue) -> InventoryError {
+        value.error("`device_type` and `platform` mean the same: keep `device_type`")
+    }
+
+    // MARK: Credentials
+
+    static let credentialKeys = ["user", "password", "private_key", "private_key_passphrase", "enable_secret"]
+
+    /// What other tools call these keys.
+    static let hints = [
+        "username": "did you mean `user`?", "login": "did you mean `user`?", "pass": "did you mean `password`?",
+        "hostname": "did you mean `host`?", "ip": "did you mean `host`?", "address": "did you mean `host`?",
+        "ansible_host": "did you mean `host`?", "type": "did you mean `device_type`?",
+        "os": "did you mean `device_type`?",
+        "vendor": "did you mean `device_type`?", "key_file": "did you mean `private_key`?",
+        "ssh_key": "did you mean `private_key`?",
+        "key": "did you mean `private_key`?", "passphrase": "did you mean `private_key_passphrase`?",
+        "secret": "did you mean `enable_secret`?", "enable": "did you mean `enable_secret`?",
+        "enable_password": "did you mean `enable_secret`?", "group": "did you mean `groups`?",
+        "tag": "did you mean `tags`?",
+        "known_host": "did you mean `host_key`?", "fingerprint": "did you mean `host_key`?",
+    ]
+
+    /// Takes a field that belongs to a credential; `false` for any other.
+    mutating func readCredential(_ field: YAMLValue.Field, into credential: inout Credential) throws(InventoryError)
+        -> Bool
+    {
+        switch field.key {
+        case "user":
+            let user = try field.value.string()
+            guard !user.isEmpty, !user.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+            else {
+                throw field.value.error("must be a user name without control characters")
+            }
+            credential.user = user
+        case "password": credential.password = try self.secrets.secret(field.value)
+        case "private_key": credential.privateKey = try self.secrets.privateKey(field.value)
+        case "private_key_passphrase": credential.passphrase = try self.secrets.secret(field.value)
+        case "enable_secret": credential.enableSecret = try self.secrets.secret(field.value)
+        default: return false
+        }
+        return true
+    }
+}

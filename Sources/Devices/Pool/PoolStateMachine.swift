@@ -1,0 +1,329 @@
+import NIOCore
+
+/// Decides which device has a connection and who waits for it. A value: events in, actions out; no I/O, no clock, no task.
+///
+/// What it guarantees, whatever the order of events:
+/// - a key never has two connections, counting those that are being opened or closed;
+/// - there are never more than `maximum` connections;
+/// - every waiter is resumed exactly once.
+///
+/// A connection is known by the number of its attempt, so that news of an old one can't touch its successor.
+struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failure: Error>: Sendable {
+    enum Action {
+        /// Open a connection, then report `opened` or `openingFailed`.
+        case open(Attempt, key: String, identity: Identity)
+        /// Cut the opening short; still report how it ended.
+        case cancelOpening(Attempt)
+        /// Close the session, then report `ended`.
+        case close(Session)
+        case resume(Waiter, Result<Lease, Refusal>)
+        /// Call `idleTimerFired` at this time. Never asked for while a timer is under way.
+        case startIdleTimer(NIODeadline)
+    }
+
+    typealias Attempt = UInt64
+    typealias Waiter = UInt64
+
+    /// A session that the holder may use until it gives it back with `release`.
+    struct Lease {
+        var key: String
+        var attempt: Attempt
+        var session: Session
+    }
+
+    enum Refusal: Error {
+        case failed(Failure)
+        /// All connections are in use.
+        case limit
+        case cancelled
+        /// Somebody closed it.
+        case closed
+        case shutDown
+    }
+
+    /// What is known of one key. Exists as long as there is a connection or a waiter.
+    struct Entry {
+        enum State {
+            /// Waits for another connection to end.
+            case waitingForRoom
+            case opening
+            case open(Session)
+            case closing
+        }
+        var state = State.waitingForRoom
+        var attempt: Attempt = 0
+        /// What the connection was opened for.
+        var identity: Identity
+        var uses = 0
+        /// Given to nobody any more; closed when the last holder gives it back.
+        var isRetiring = false
+        /// The connection broke before the news came that it was open.
+        var hasEndedEarly = false
+        var waiters: [(id: Waiter, identity: Identity)] = []
+        var idleSince: NIODeadline = .distantPast
+    }
+
+    private let maximum: Int
+    private let idleTimeout: TimeAmount?
+    private(set) var entries: [String: Entry] = [:]
+    /// Keys whose session nobody uses.
+    private var idle = RecencyQueue()
+    /// Keys that wait for room. After every event there are no more than connections being closed.
+    private var waitingForRoom: CircularBuffer<String> = []
+    /// Connections being opened, open, or being closed.
+    private(set) var connections = 0
+    private var closing = 0
+    private var lastAttempt: Attempt = 0
+    private var hasIdleTimer = false
+    private(set) var isShutDown = false
+
+    init(maximum: Int, idleTimeout: TimeAmount?) {
+        precondition(maximum > 0)
+        self.maximum = maximum
+        self.idleTimeout = idleTimeout
+    }
+
+    // MARK: Callers
+
+    /// The open session, if it can be had at once.
+    mutating func leaseOpen(_ key: String, _ identity: Identity) -> Lease? {
+        guard !self.isShutDown, let index = self.entries.index(forKey: key),
+            case .open(let session) = self.entries.values[index].state, !self.entries.values[index].isRetiring,
+            self.entries.values[index].identity == identity
+        else { return nil }
+        let attempt = self.entries.values[index].attempt
+        self.use(key, attempt)
+        return Lease(key: key, attempt: attempt, session: session)
+    }
+
+    /// Asks for a session. One that was opened for another identity is replaced, once its holders have given it back.
+    mutating func request(_ key: String, _ identity: Identity, _ waiter: Waiter, _ actions: inout [Action]) {
+        guard !self.isShutDown else { return actions.append(.resume(waiter, .failure(.shutDown))) }
+        if let lease = self.leaseOpen(key, identity) { return actions.append(.resume(waiter, .success(lease))) }
+        if self.entries[key] == nil {
+            self.entries[key] = Entry(identity: identity)
+            self.waitingForRoom.append(key)
+        }
+        self.entries[key]?.waiters.append((waiter, identity))
+        if case .open? = self.entries[key]?.state { self.retire(key, &actions) }
+        self.makeRoom(&actions)
+    }
+
+    /// The waiter has gone. The last one takes the opening with it.
+    mutating func cancel(_ key: String, _ waiter: Waiter, _ actions: inout [Action]) {
+        guard let position = self.entries[key]?.waiters.firstIndex(where: { $0.id == waiter }) else { return }
+        self.entries[key]?.waiters.remove(at: position)
+        actions.append(.resume(waiter, .failure(.cancelled)))
+        guard let entry = self.entries[key], entry.waiters.isEmpty else { return }
+        switch entry.state {
+        case .waitingForRoom: self.forget(key)
+        case .opening: self.startClosing(key, &actions)
+        case .open, .closing: break
+        }
+    }
+
+    /// Somebody begins to use the session (also the session itself, when it starts a command).
+    mutating func use(_ key: String, _ attempt: Attempt) {
+        // In place, here and in `release`: every command passes through both, and a copy of an entry counts many references.
+        guard let index = self.openEntry(key, attempt) else { return }
+        if self.entries.values[index].uses == 0 { self.idle.remove(key) }
+        self.entries.values[index].uses += 1
+    }
+
+    /// The counterpart of `use` and of a lease.
+    mutating func release(_ key: String, _ attempt: Attempt, now: NIODeadline, _ actions: inout [Action]) {
+        guard let index = self.openEntry(key, attempt), self.entries.values[index].uses > 0 else { return }
+        self.entries.values[index].uses -= 1
+        guard self.entries.values[index].uses == 0 else { return }
+        if self.entries.values[index].isRetiring { return self.startClosing(key, &actions) }
+        self.entries.values[index].idleSince = now
+        self.idle.append(key)
+        self.startIdleTimerIfNeeded(&actions)
+    }
+
+    private func openEntry(_ key: String, _ attempt: Attempt) -> Dictionary<String, Entry>.Index? {
+        guard let index = self.entries.index(forKey: key), self.entries.values[index].attempt == attempt,
+            case .open = self.entries.values[index].state
+        else { return nil }
+        return index
+    }
+
+    // MARK: Connections
+
+    mutating func opened(
+        _ key: String,
+        _ attempt: Attempt,
+        _ session: Session,
+        now: NIODeadline,
+        _ actions: inout [Action]
+    ) {
+        guard var entry = self.entries[key], entry.attempt == attempt else { return actions.append(.close(session)) }
+        guard case .opening = entry.state else {
+            return entry.hasEndedEarly ? self.connectionIsGone(key, &actions) : actions.append(.close(session))
+        }
+        let identity = entry.identity
+        let served = entry.waiters.filter { $0.identity == identity }
+        entry.waiters.removeAll { $0.identity == identity }
+        entry.state = .open(session)
+        entry.uses = served.count
+        entry.idleSince = now
+        if !entry.waiters.isEmpty { entry.isRetiring = true }
+        self.entries[key] = entry
+        for waiter in served {
+            actions.append(.resume(waiter.id, .success(Lease(key: key, attempt: attempt, session: session))))
+        }
+        // Who waited is given the dead session rather than another attempt: attempts without end and pause would be a storm of logins.
+        if entry.hasEndedEarly { return self.ended(key, attempt, &actions) }
+        guard entry.uses == 0 else { return }
+        if entry.isRetiring { return self.startClosing(key, &actions) }
+        self.idle.append(key)
+        self.startIdleTimerIfNeeded(&actions)
+    }
+
+    mutating func openingFailed(_ key: String, _ attempt: Attempt, _ failure: Failure, _ actions: inout [Action]) {
+        guard let entry = self.entries[key], entry.attempt == attempt else { return }
+        if case .opening = entry.state {
+            let identity = entry.identity
+            self.entries[key]?.waiters.removeAll { $0.identity == identity }
+            for waiter in entry.waiters where waiter.identity == identity {
+                actions.append(.resume(waiter.id, .failure(.failed(failure))))
+            }
+        }
+        self.connectionIsGone(key, &actions)
+    }
+
+    /// The session is on its way down by itself (lost, or out of step after a time-out): it is given to nobody any more.
+    mutating func failing(_ key: String, _ attempt: Attempt) {
+        guard let entry = self.entries[key], entry.attempt == attempt, case .open = entry.state else { return }
+        self.idle.remove(key)
+        self.entries[key]?.state = .closing
+        self.closing += 1
+    }
+
+    /// The connection of a session is gone, for whatever reason.
+    mutating func ended(_ key: String, _ attempt: Attempt, _ actions: inout [Action]) {
+        guard let entry = self.entries[key], entry.attempt == attempt else { return }
+        if case .opening = entry.state {
+            self.entries[key]?.hasEndedEarly = true
+        } else {
+            self.connectionIsGone(key, &actions)
+        }
+    }
+
+    private mutating func connectionIsGone(_ key: String, _ actions: inout [Action]) {
+        guard var entry = self.entries[key] else { return }
+        switch entry.state {
+        case .waitingForRoom: return
+        case .open: self.idle.remove(key)
+        case .closing: self.closing -= 1
+        case .opening: break
+        }
+        self.connections -= 1
+        entry.state = .waitingForRoom
+        entry.attempt = 0
+        entry.uses = 0
+        entry.isRetiring = false
+        entry.hasEndedEarly = false
+        self.entries[key] = entry.waiters.isEmpty ? nil : entry
+        if !entry.waiters.isEmpty { self.waitingForRoom.append(key) }
+        self.makeRoom(&actions)
+    }
+
+    // MARK: Closing
+
+    /// Closes the key's connection or opening. Who waits for it is refused.
+    mutating func close(_ key: String, refusing refusal: Refusal = .closed, _ actions: inout [Action]) {
+        guard let entry = self.entries[key] else { return }
+        for waiter in entry.waiters { actions.append(.resume(waiter.id, .failure(refusal))) }
+        self.entries[key]?.waiters = []
+        switch entry.state {
+        case .waitingForRoom: self.forget(key)
+        case .opening, .open: self.startClosing(key, &actions)
+        case .closing: break
+        }
+    }
+
+    mutating func closeAll(_ actions: inout [Action]) {
+        for key in Array(self.entries.keys) { self.close(key, &actions) }
+    }
+
+    /// Closes everything and refuses whoever comes later.
+    mutating func shutDown(_ actions: inout [Action]) {
+        self.isShutDown = true
+        for key in Array(self.entries.keys) { self.close(key, refusing: .shutDown, &actions) }
+    }
+
+    /// Closes the session as soon as nobody uses it.
+    mutating func retire(_ key: String, _ actions: inout [Action]) {
+        guard let entry = self.entries[key] else { return }
+        switch entry.state {
+        case .opening: self.entries[key]?.isRetiring = true
+        case .open:
+            self.entries[key]?.isRetiring = true
+            if entry.uses == 0 { self.startClosing(key, &actions) }
+        case .waitingForRoom, .closing: break
+        }
+    }
+
+    mutating func idleTimerFired(now: NIODeadline, _ actions: inout [Action]) {
+        self.hasIdleTimer = false
+        guard let idleTimeout else { return }
+        while let key = self.idle.oldest(), let entry = self.entries[key], entry.idleSince + idleTimeout <= now {
+            self.startClosing(key, &actions)
+        }
+        self.startIdleTimerIfNeeded(&actions)
+    }
+
+    // MARK: Parts
+
+    private mutating func startIdleTimerIfNeeded(_ actions: inout [Action]) {
+        guard let idleTimeout, !self.hasIdleTimer, let key = self.idle.oldest(), let entry = self.entries[key] else {
+            return
+        }
+        self.hasIdleTimer = true
+        actions.append(.startIdleTimer(entry.idleSince + idleTimeout))
+    }
+
+    private mutating func startClosing(_ key: String, _ actions: inout [Action]) {
+        guard let entry = self.entries[key] else { return }
+        switch entry.state {
+        case .open(let session): actions.append(.close(session))
+        case .opening: actions.append(.cancelOpening(entry.attempt))
+        case .waitingForRoom, .closing: return
+        }
+        self.idle.remove(key)
+        self.entries[key]?.state = .closing
+        self.closing += 1
+    }
+
+    private mutating func forget(_ key: String) {
+        self.entries[key] = nil
+        if let position = self.waitingForRoom.firstIndex(of: key) { self.waitingForRoom.remove(at: position) }
+    }
+
+    /// Gives free places to those that wait for one, and closes idle sessions for the others. Who can't even be promised a place is refused.
+    private mutating func makeRoom(_ actions: inout [Action]) {
+        while self.connections < self.maximum, let key = self.waitingForRoom.popFirst() {
+            self.startOpening(key, &actions)
+        }
+        while self.waitingForRoom.count > self.closing {
+            if let victim = self.idle.popOldest() {
+                self.startClosing(victim, &actions)
+            } else if let key = self.waitingForRoom.popLast() {
+                for waiter in self.entries.removeValue(forKey: key)?.waiters ?? [] {
+                    actions.append(.resume(waiter.id, .failure(.limit)))
+                }
+            }
+        }
+    }
+
+    private mutating func startOpening(_ key: String, _ actions: inout [Action]) {
+        guard let identity = self.entries[key]?.waiters.first?.identity else { return self.forget(key) }
+        self.lastAttempt += 1
+        self.connections += 1
+        self.entries[key]?.state = .opening
+        self.entries[key]?.attempt = self.lastAttempt
+        self.entries[key]?.identity = identity
+        actions.append(.open(self.lastAttempt, key: key, identity: identity))
+    }
+}

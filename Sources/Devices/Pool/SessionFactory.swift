@@ -1,0 +1,77 @@
+import Dialogue
+import Foundation
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import SSH
+
+/// Puts together what a session is opened with: platform, credentials, host key policy.
+struct SessionFactory: Sendable {
+    let library: PlatformLibrary
+    let knownHosts: KnownHosts
+    let credentials: CredentialResolver
+    let signOnTimeout: Duration
+    let maximumOutputBytes: Int
+    let logger: Logger
+
+    /// - Parameter override: Takes precedence over every other place.
+    /// - Throws: `inventory.invalid` for an unknown platform, `auth.missing` when there is nothing to log in with.
+    func plan(for device: Device, in inventory: Inventory, override: Credential? = nil) throws(DeviceError)
+        -> SessionPlan
+    {
+        let platform = try self.platform(of: device, in: inventory)
+        let credential = self.credentials.credential(for: device, in: inventory, override: override)
+        guard let user = credential.user else { throw Self.missing("user name", "user", "USER", device) }
+        var methods: [SSHAuthentication] = []
+        if let key = credential.privateKey { methods.append(.privateKey(key, passphrase: credential.passphrase)) }
+        if let password = credential.password { methods.append(.password(password)) }
+        guard !methods.isEmpty else { throw Self.missing("password or private key", "password", "PASSWORD", device) }
+        return SessionPlan(
+            device: device,
+            platform: platform,
+            connection: SSHConfiguration(
+                host: device.host,
+                port: device.port,
+                username: user + platform.usernameSuffix,
+                authentication: methods,
+                hostKeyVerifier: self.hostKeyVerifier(for: device, in: inventory)
+            ),
+            password: credential.password,
+            enableSecret: credential.enableSecret,
+            commandTimeout: inventory.general.timeout,
+            signOnTimeout: self.signOnTimeout,
+            outputLimit: self.maximumOutputBytes
+        )
+    }
+
+    func platform(of device: Device, in inventory: Inventory) throws(DeviceError) -> PlatformDefinition {
+        if let platform = self.library.platform(named: device.platform) { return platform }
+        let place = inventory.place(of: device.name).map { "\($0): " } ?? ""
+        let close = Suggestion.closest(to: device.platform, among: self.library.names)
+        throw DeviceError(
+            code: "inventory.invalid",
+            message: "\(place)devices.\(device.name).device_type: there is no platform \(quoted(device.platform))"
+                + (close.map { Suggestion.sentence($0) } ?? "; known are \(self.library.names.joined(separator: ", "))")
+        )
+    }
+
+    private func hostKeyVerifier(for device: Device, in inventory: Inventory) -> any HostKeyVerifier {
+        if let fingerprint = device.hostKeyFingerprint { return PinnedHostKeyVerifier(fingerprint: fingerprint) }
+        let check: HostKeyCheck =
+            switch device.hostKeyPolicy ?? inventory.general.hostKeyPolicy {
+            case .strict: .strict
+            case .acceptNew: .acceptNew
+            case .off: .off
+            }
+        return PolicyHostKeyVerifier(check, knownHosts: self.knownHosts, logger: self.logger)
+    }
+
+    private static func missing(_ what: String, _ key: String, _ part: String, _ device: Device) -> DeviceError {
+        DeviceError(
+            code: "auth.missing",
+            message:
+                "\(device.name): no \(what) is known: give `\(key)` in the inventory (device, group or defaults), or the environment "
+                + "variable <prefix>_\(part)_\(CredentialEnvironment.subject(of: device.name)) or <prefix>_\(part)_DEFAULT"
+        )
+    }
+}

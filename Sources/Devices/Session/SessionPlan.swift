@@ -1,0 +1,31 @@
+import Dialogue
+import NIOCore
+import SSH
+
+/// Everything that a session is opened and run with.
+struct SessionPlan: Sendable {
+    var device: Device
+    var platform: PlatformDefinition
+    var connection: SSHConfiguration
+    /// Answers a question for a password inside the dialogue.
+    var password: Secret?
+    var enableSecret: Secret?
+    /// Default time limit of a command.
+    var commandTimeout: Duration
+    /// From the opened shell to the first prompt, paging turned off.
+    var signOnTimeout: Duration
+    /// Collected output of one command, in bytes.
+    var outputLimit: Int
+}
+
+/// What a session tells its pool. Called on the session's event loop.
+enum SessionEvent: Sendable {
+    /// It has begun to work on commands.
+    case busy
+    /// It has nothing to do.
+    case idle
+    /// It takes no commands any more.
+    case closing
+    /// Its connection is gone.
+    case closed
+}

@@ -1,0 +1,63 @@
+extension DeviceTask {
+    /// Reads and checks a task. Pure: any thread.
+    /// - Throws: `job.undecodable`, `job.invalid` or `job.unsupported`, with the job's id and reply topic as far as they could be read.
+    package init(decoding bytes: [UInt8]) throws(JobsError) {
+        self = try RecordDecoding.decode(bytes, jobField: "job") { fields throws(FieldError) in try DeviceTask(fields) }
+    }
+
+    private init(_ fields: Fields) throws(FieldError) {
+        self.init(
+            id: try fields.requiredText("id", .derivedID),
+            job: try fields.requiredText("job", .derivedID),
+            device: try fields.requiredText("device", .target),
+            address: try fields.text("address", .target),
+            operation: try fields.required("operation") { value throws(FieldError) in try Operation(value) },
+            effect: try fields.requiredChoice("effect"),
+            deadline: try fields.requiredInteger("deadline", Int64.min...Int64.max),
+            submitted: try fields.requiredInteger("submitted", Int64.min...Int64.max),
+            replyTo: try fields.requiredText("reply_to", .topic),
+            stream: try fields.bool("stream"),
+            credential: try fields.text("credential", .name),
+            platform: try fields.text("platform", .name),
+            labels: try fields.labels(),
+            replyPartition: try fields.integer("reply_partition", 0...Int32.max),
+            echo: try fields.list("echo", of: "headers") { value throws(FieldError) in
+                let header = try Fields(value, "an object with \"name\" and \"value\"")
+                return EchoedHeader(try header.requiredText("name", .headerName), try header.base64("value"))
+            } ?? []
+        )
+    }
+
+    /// Appends the record's JSON to `buffer`.
+    package func encode(into buffer: inout [UInt8]) {
+        JSONWriter.append(to: &buffer) { writer in
+            writer.object { writer in
+                writer.field("version", RecordDecoding.version)
+                writer.field("id", self.id)
+                writer.field("job", self.job)
+                writer.field("device", self.device)
+                writer.field("address", self.address)
+                self.operation.write(to: &writer)
+                writer.field("effect", self.effect.rawValue)
+                writer.field("deadline", self.deadline)
+                writer.field("submitted", self.submitted)
+                writer.field("reply_to", self.replyTo)
+                writer.flag("stream", self.stream)
+                writer.field("credential", self.credential)
+                writer.field("platform", self.platform)
+                writer.labels(self.labels)
+                if let partition = self.replyPartition { writer.field("reply_partition", partition) }
+                if !self.echo.isEmpty {
+                    writer.name("echo")
+                    writer.array(self.echo) { writer, header in
+                        writer.object { writer in
+                            writer.field("name", header.name)
+                            writer.name("value")
+                            if let value = header.value { writer.base64(value) } else { writer.null() }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+extension Job {
+    /// The id of a job that names none: `<topic>-<partition>-<offset>`, so that a redelivered record keeps its id.
+    package static func derivedID(topic: String, partition: Int32, offset: Int64) -> String {
+        "\(topic)-\(partition)-\(offset)"
+    }
+
+    /// When the job stops being worth doing, in milliseconds since 1970.
+    ///
+    /// - Parameters:
+    ///   - recordTimestamp: of the job's record, in milliseconds since 1970. For a record without one, the time of its arrival.
+    ///   - default: for a job that names no deadline.
+    ///   - maximum: no deadline is later than this after the record's timestamp, whatever the job says.
+    package func effectiveDeadline(recordTimestamp: Int64, default: Duration, maximum: Duration) -> Int64 {
+        let latest = Self.time(recordTimestamp, plus: maximum)
+        return switch self.deadline {
+        case .at(let milliseconds): min(milliseconds, latest)
+        case .after(let duration): min(Self.time(recordTimestamp, plus: duration), latest)
+        case nil: min(Self.time(recordTimestamp, plus: `default`), latest)
+        }
+    }
+
+    /// The job's own word on its effect, else what the commands say.
+    /// - Parameter isReadOnly: whether a command changes nothing on the device's platform.
+    package func effect(isReadOnly: (String) -> Bool) -> Effect {
+        self.effect ?? self.operation.defaultEffect(isReadOnly: isReadOnly)
+    }
+
+    private static func time(_ milliseconds: Int64, plus duration: Duration) -> Int64 {
+        let (seconds, attoseconds) = duration.components
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        let (part, partOverflow) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000_000_000)
+        let (sum, sumOverflow) = milliseconds.addingReportingOverflow(part)
+        return partOverflow || sumOverflow ? (scaled < 0 ? .min : .max) : sum
+    }
+}
+
+extension Operation {
+    /// What running the operation again would do, where the job doesn't say: `read` when every command only reads, else `change`.
+    package func defaultEffect(isReadOnly: (String) -> Bool) -> Effect {
+        switch self {
+        case .run(let commands): commands.allSatisfy { isReadOnly($0.text) } ? .read : .change
+        case .probe: .read
+        }
+    }
+}
+
+extension DeviceTask {
+    /// The id of a job's task on one device: `<job>/<device>`.
+    package static func id(job: String, device: String) -> String { "\(job)/\(device)" }
+}

@@ -1,0 +1,44 @@
+/// How to reach the cluster, and any librdkafka property on top.
+package struct KafkaConfiguration: Sendable, Hashable {
+    /// `host:port`, several separated by commas.
+    package var bootstrapServers: String
+    package var clientID: String
+    /// librdkafka properties (CONFIGURATION.md of the library). They win over Tether's own settings, except those that a
+    /// promise rests on (`enable.auto.commit`, `enable.auto.offset.store`, `enable.idempotence`, `isolation.level`) and those that have
+    /// a parameter of their own (`bootstrap.servers`, `client.id`, `group.id`, `group.instance.id`, `transactional.id`): setting one of these is an error.
+    package var properties: [String: String]
+
+    package init(bootstrapServers: String, clientID: String = "tether", properties: [String: String] = [:]) {
+        self.bootstrapServers = bootstrapServers
+        self.clientID = clientID
+        self.properties = properties
+    }
+}
+
+extension KafkaConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Servers, client id and properties; the values of secret ones are left out.
+    package var description: String {
+        let properties = self.shownProperties.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        return "\(self.clientID)@\(self.bootstrapServers) [\(properties.joined(separator: ", "))]"
+    }
+
+    package var debugDescription: String { self.description }
+
+    /// A dump shows no more than the description.
+    package var customMirror: Mirror {
+        Mirror(
+            self,
+            children: [
+                "bootstrapServers": self.bootstrapServers, "clientID": self.clientID,
+                "properties": self.shownProperties,
+            ],
+            displayStyle: .struct
+        )
+    }
+
+    private var shownProperties: [String: String] {
+        Dictionary(
+            uniqueKeysWithValues: self.properties.map { ($0.key, Redaction.isSecret($0.key) ? "[redacted]" : $0.value) }
+        )
+    }
+}

@@ -1,0 +1,245 @@
+import Logging
+import NIOCore
+import NIOPosix
+
+/// The proxy's state.
+///
+/// `@unchecked Sendable`: made once, and then touched on its event loop only, where all its channels live too; the entry points check that.
+final class ProxyCore: @unchecked Sendable {
+    /// What a connection has to suffer.
+    struct Shape {
+        var isBlackHole = false
+        var latency = TimeAmount.zero
+        var bytesPerSecond: Int?
+    }
+
+    let loop: any EventLoop
+    let options: BrokerProxy.Options
+    let logger: Logger
+    var watch: GroupWatch
+    var counters = BrokerProxy.Counters()
+    var rewrite: AddressRewrite
+    /// Counts what was produced, to tell whether a fetch may have missed it.
+    private(set) var production = 0
+    /// Connections with held fetches.
+    var holding: Set<Int> = []
+    private let upstream: (host: String, port: Int)
+    private var listener: (any Channel)?
+    private var listenAddress: (host: String, port: Int)
+    private var connections: [Int: ProxyConnection] = [:]
+    private var connectionNumber = 0
+    /// By client id; `""` is for all.
+    private var faults: [String: ProxyFault] = [:]
+    private var expiryTimer: RepeatedTask?
+    private var evictions: Int32 = 0
+    private var isStopped = false
+
+    init(
+        loop: any EventLoop,
+        host: String,
+        port: Int,
+        upstreamHost: String,
+        upstreamPort: Int,
+        options: BrokerProxy.Options,
+        logger: Logger
+    ) {
+        self.loop = loop
+        self.options = options
+        self.logger = logger
+        upstream = (upstreamHost, upstreamPort)
+        listenAddress = (host, port)
+        watch = GroupWatch(fallbackSessionTimeout: TimeAmount(options.fallbackSessionTimeout))
+        rewrite = AddressRewrite(
+            brokerPort: Int32(upstreamPort), host: options.advertisedHost ?? host, port: Int32(port)
+        )
+    }
+
+    // MARK: - Connections
+
+    /// Begins to listen; returns the port.
+    func listen() -> EventLoopFuture<Int> {
+        loop.preconditionInEventLoop()
+        return ServerBootstrap(group: loop)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in self.accept(channel) }
+            .bind(host: listenAddress.host, port: listenAddress.port)
+            .map { channel in
+                self.listener = channel
+                let port = channel.localAddress?.port ?? self.listenAddress.port
+                self.listenAddress.port = port
+                self.rewrite.port = Int32(port)
+                return port
+            }
+    }
+
+    private func accept(_ client: any Channel) -> EventLoopFuture<Void> {
+        loop.preconditionInEventLoop()
+        connectionNumber += 1
+        counters.connections += 1
+        let connection = ProxyConnection(id: connectionNumber, client: client, proxy: self)
+        connections[connection.id] = connection
+        let bound = NIOLoopBound(connection, eventLoop: loop)
+        do {
+            try client.pipeline.syncOperations.addHandler(ProxyHandler(.client, of: connection))
+        } catch { return loop.makeFailedFuture(error) }
+        ClientBootstrap(group: loop)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .connectTimeout(.seconds(5))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ProxyHandler(.broker, of: bound.value))
+                }
+            }
+            .connect(host: upstream.host, port: upstream.port)
+            .whenComplete { result in
+                switch result {
+                case .success(let broker): bound.value.connected(to: broker)
+                case .failure(let error):
+                    self.logger.debug("the broker can't be reached", metadata: ["error": "\(error)"])
+                    bound.value.close()
+                }
+            }
+        return loop.makeSucceededVoidFuture()
+    }
+
+    func closed(_ connection: ProxyConnection) {
+        connections[connection.id] = nil
+        holding.remove(connection.id)
+        watch.closed(connection: connection.id, at: .now())
+        scheduleExpiry()
+    }
+
+    /// Something was produced or committed: whoever waits for records may ask again.
+    func produced() {
+        production += 1
+        guard !holding.isEmpty else { return }
+        let ids = holding
+        holding = []
+        for id in ids { connections[id]?.releaseFetches() }
+    }
+
+    func cut(clientID: String?) {
+        loop.preconditionInEventLoop()
+        for connection in connections.values where clientID == nil || connection.clientID == clientID {
+            connection.close()
+        }
+    }
+
+    func stop() -> EventLoopFuture<Void> {
+        loop.preconditionInEventLoop()
+        isStopped = true
+        expiryTimer?.cancel()
+        expiryTimer = nil
+        cut(clientID: nil)
+        let closed = listener?.close() ?? loop.makeSucceededVoidFuture()
+        listener = nil
+        return closed.recover { _ in }
+    }
+
+    // MARK: - Faults
+
+    func shape(for clientID: String?) -> Shape {
+        if faults.isEmpty { return Shape() }
+        var shape = Shape()
+        for fault in [faults[""], clientID.flatMap { faults[$0] }].compactMap({ $0 }) {
+            switch fault {
+            case .refuse: break
+            case .blackHole: shape.isBlackHole = true
+            case .latency(let duration): shape.latency = TimeAmount(duration)
+            case .throttle(let bytesPerSecond): shape.bytesPerSecond = bytesPerSecond
+            }
+        }
+        return shape
+    }
+
+    func setFault(_ fault: ProxyFault?, clientID: String?) -> EventLoopFuture<Void> {
+        loop.preconditionInEventLoop()
+        faults[clientID ?? ""] = fault
+        for connection in connections.values { connection.faultsChanged() }
+        let refuses = faults[""] == .refuse
+        if refuses, let listener {
+            self.listener = nil
+            return listener.close()
+        }
+        if !refuses, listener == nil, !isStopped { return listen().map { _ in } }
+        return loop.makeSucceededVoidFuture()
+    }
+
+    // MARK: - Session expiry
+
+    /// Looks for expired sessions from now on, as long as there are members.
+    func scheduleExpiry() {
+        guard expiryTimer == nil, watch.count > 0, !isStopped else { return }
+        expiryTimer = loop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) { task in
+            for expired in self.watch.expired(at: .now()) { self.evict(expired) }
+            if self.watch.count == 0 {
+                task.cancel()
+                self.expiryTimer = nil
+            }
+        }
+    }
+
+    /// Sends LeaveGroup for the member on a connection of its own.
+    private func evict(_ expired: GroupWatch.Expired) {
+        evictions += 1
+        logger.info(
+            "session expired",
+            metadata: [
+                "group": "\(expired.group)", "member": "\(expired.member.id)",
+                "instance": "\(expired.member.instanceID ?? "")",
+            ])
+        let frame = GroupRequest.leaveFrame(
+            group: expired.group, member: expired.member, correlationID: evictions, clientID: "session-expiry"
+        )
+        let done = loop.makePromise(of: Void.self)
+        let deadline = loop.scheduleTask(in: .seconds(5)) { done.fail(LabError("the broker didn't answer LeaveGroup")) }
+        ClientBootstrap(group: loop).connectTimeout(.seconds(5))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(OneResponseHandler(done))
+                }
+            }
+            .connect(host: upstream.host, port: upstream.port)
+            .whenComplete { result in
+                switch result {
+                case .success(let channel):
+                    channel.writeAndFlush(frame, promise: nil)
+                    done.futureResult.whenComplete { _ in channel.close(promise: nil) }
+                case .failure(let error): done.fail(error)
+                }
+            }
+        done.futureResult.whenComplete { result in
+            deadline.cancel()
+            guard !self.isStopped else { return }
+            switch result {
+            case .success: self.counters.expiredSessions += 1
+            case .failure:
+                self.watch.retry(expired, after: .seconds(1), at: .now())
+                self.scheduleExpiry()
+            }
+        }
+    }
+}
+
+/// Succeeds when one whole frame has come. Lives on its channel's event loop.
+private final class OneResponseHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private let done: EventLoopPromise<Void>
+    private var splitter = FrameSplitter()
+
+    init(_ done: EventLoopPromise<Void>) { self.done = done }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        splitter.append(unwrapInboundIn(data))
+        do { if try splitter.next() != nil { done.succeed() } } catch { done.fail(error) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { done.fail(LabError("the broker closed the connection")) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        done.fail(error)
+        context.close(promise: nil)
+    }
+}

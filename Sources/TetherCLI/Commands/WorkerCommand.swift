@@ -1,0 +1,119 @@
+import ArgumentParser
+import Devices
+import Foundation
+import Logging
+import Operations
+import ServiceLifecycle
+import Worker
+
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Consume jobs and run them on the devices that this worker comes to own.",
+        discussion: """
+            Start as many as you like: Kafka shares the devices out between them. SIGTERM or SIGINT drains: running tasks may end, results are \
+            published, sessions closed, and only then are the devices given up.
+
+            Example: tether worker --kafka localhost:9092 --inventory ./inventory --name worker-1
+            """
+    )
+
+    @OptionGroup var kafka: KafkaOptions
+    @OptionGroup var log: LogOptions
+
+    @Option(help: ArgumentHelp("Inventory file or directory (YAML).", valueName: "path"))
+    var inventory: String
+
+    @Option(
+        help:
+            "Name of this worker: stands in every result, and makes it a static member of the consumer groups, so that a restart moves nothing. Unique in the fleet."
+    )
+    var name: String?
+
+    @Option(help: "What this worker does: route, execute, or both, separated by commas.")
+    var roles = "route,execute"
+
+    @Option(
+        help: ArgumentHelp("known_hosts file to check host keys against and learn new ones into.", valueName: "path"))
+    var knownHosts: String?
+
+    @Option(help: ArgumentHelp("Directory with platform definitions of your own.", valueName: "path"))
+    var platforms: String?
+
+    @Flag(help: "Take jobs for user@host:port targets that are not in the inventory.")
+    var allowAdHocTargets = false
+
+    @Option(help: "How long a dead worker's devices wait for a new owner (session.timeout.ms).")
+    var sessionTimeout = TimeSpan(.seconds(45))
+
+    @Option(help: "How long running tasks may go on when their devices move to another worker.")
+    var drainTimeout = TimeSpan(.seconds(20))
+
+    @Option(help: ArgumentHelp("Serve /health/live and /health/ready here.", valueName: "host:port"))
+    var health: String?
+
+    func run() async throws {
+        let logger = self.log.logger("tether.worker")
+        let inventory = try Inventory(path: self.inventory)
+        let devices = try DeviceClient(
+            DeviceClient.Configuration(
+                inventory: inventory, knownHostsFile: self.knownHosts, platformDirectory: self.platforms),
+            logger: logger
+        )
+        let worker = try TetherWorker(
+            WorkerConfiguration(
+                kafka: try self.kafka.configuration(),
+                topics: self.kafka.topics,
+                name: self.name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
+                isStaticMember: self.name != nil,
+                roles: try self.parsedRoles(),
+                sessionTimeout: self.sessionTimeout.duration,
+                drainTimeout: self.drainTimeout.duration,
+                allowsAdHocTargets: self.allowAdHocTargets
+            ),
+            devices: devices,
+            logger: logger
+        )
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
+        if let health {
+            let (host, port) = try Self.hostAndPort(health)
+            services.append(
+                .init(service: HealthServer(host: host, port: port, logger: logger) { worker.status })
+            )
+        }
+        services.append(
+            .init(
+                service: worker,
+                successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup
+            )
+        )
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services,
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
+        try await group.run()
+    }
+
+    private func parsedRoles() throws -> Set<WorkerConfiguration.Role> {
+        var roles: Set<WorkerConfiguration.Role> = []
+        for name in self.roles.split(separator: ",") {
+            guard let role = WorkerConfiguration.Role(rawValue: String(name)) else {
+                throw ValidationError("There is no role \(name); the roles are route and execute.")
+            }
+            roles.insert(role)
+        }
+        guard !roles.isEmpty else { throw ValidationError("A worker needs at least one role.") }
+        return roles
+    }
+
+    static func hostAndPort(_ text: String) throws -> (String, Int) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65535).contains(port)
+        else { throw ValidationError("Expected host:port, found \(text).") }
+        return (String(text[..<colon]).trimmingCharacters(in: ["[", "]"]), port)
+    }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Lab
+import Logging
+
+/// `tether-lab broker`: the development broker and the proxy in front of it until a signal.
+struct BrokerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "broker",
+        abstract: "Run the development broker behind a proxy until SIGTERM or SIGINT."
+    )
+
+    @Option(help: "Path of the executable `noida-db`.")
+    var binary = "noida-db"
+
+    @Option(help: "Folder for the broker's data; a new one for each run.")
+    var dataDir: String
+
+    @Option(help: "Port for clients (of the proxy).")
+    var port = 9_092
+
+    @Option(help: "Port of the broker itself; 0 takes a free one.")
+    var upstreamPort = 0
+
+    @Option(help: "Address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "Host that clients are told to connect to, if not the one listened on.")
+    var advertisedHost: String?
+
+    @Option(help: "Time that each JoinGroup request is held.")
+    var joinDelay = TimeSpan(.milliseconds(60))
+
+    @Flag(inversion: .prefixedNo, help: "Remove group members without a heartbeat for their session timeout.")
+    var sessionExpiry = true
+
+    @Option(help: "HOST:PORT of the control port.")
+    var control: Endpoint?
+
+    func run() async throws {
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        let termination = await Termination()
+        let broker = try await DevelopmentBroker.start(binary: binary, dataDirectory: dataDir, port: upstreamPort)
+        do {
+            try await serve(broker, until: termination)
+        } catch {
+            await broker.stop()
+            throw error
+        }
+        await broker.stop()
+    }
+
+    private func serve(_ broker: DevelopmentBroker, until termination: Termination) async throws {
+        let proxy = try await BrokerProxy.start(
+            host: host,
+            port: port,
+            upstreamHost: "127.0.0.1",
+            upstreamPort: broker.port,
+            options: BrokerProxy.Options(
+                joinDelay: joinDelay.duration, expiresSessions: sessionExpiry, advertisedHost: advertisedHost
+            )
+        )
+        var server: ControlServer?
+        if let control {
+            server = try await ControlServer.start(host: control.host, port: control.port) { words in
+                await BrokerControl.answer(words, proxy: proxy) { termination.request() }
+            }
+        }
+        var ready =
+            "ready bootstrap=\(proxy.bootstrapServers) upstream=127.0.0.1:\(broker.port) pid=\(broker.processIdentifier)"
+        if let server, let control { ready += " control=\(control.host):\(server.port)" }
+        Output.line(ready)
+        broker.whenEnded { termination.request() }
+        await termination.wait()
+        let endedByItself = !broker.isRunning
+        // Clients first, so that nothing more is acknowledged than the broker saves.
+        await server?.stop()
+        await proxy.stop()
+        if endedByItself { throw LabError("the broker has ended by itself; see broker.log in \(dataDir)") }
+    }
+}

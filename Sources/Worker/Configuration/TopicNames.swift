@@ -1,0 +1,21 @@
+/// The names of Tether's own topics: a prefix, and what they hold.
+package struct TopicNames: Sendable, Hashable {
+    package let prefix: String
+
+    package init(prefix: String = "tether") {
+        self.prefix = prefix
+    }
+
+    package var jobs: String { "\(self.prefix).jobs" }
+    package var tasks: String { "\(self.prefix).tasks" }
+    /// Replies of jobs that name no `reply_to`.
+    package var results: String { "\(self.prefix).results" }
+    package var deadLetters: String { "\(self.prefix).dead-letters" }
+
+    package var all: [String] { [self.jobs, self.tasks, self.results, self.deadLetters] }
+
+    /// Whether a job may ask for its replies there: never among the records that workers act on.
+    package func mayReceiveReplies(_ topic: String) -> Bool {
+        topic == self.results || !topic.hasPrefix("\(self.prefix).")
+    }
+}

@@ -1,0 +1,70 @@
+import Kafka
+
+/// What a worker process needs to know. All defaults are in the initialiser.
+package struct WorkerConfiguration: Sendable {
+    package enum Role: String, Sendable, Hashable, CaseIterable {
+        /// Turns jobs into tasks.
+        case route
+        /// Owns devices and runs tasks.
+        case execute
+    }
+
+    package var kafka: KafkaConfiguration
+    package var topics: TopicNames
+    /// Stands in every result. Unique in the fleet.
+    package var name: String
+    /// Static membership (KIP-345) under `name`: a restart within the session time-out moves nothing.
+    package var isStaticMember: Bool
+    package var roles: Set<Role>
+    /// Kafka's `session.timeout.ms`: how long a dead worker's devices wait for a new owner.
+    package var sessionTimeout: Duration
+
+    /// For jobs that name no deadline.
+    package var defaultDeadline: Duration
+    /// A job's deadline is never further away than this.
+    package var maximumDeadline: Duration
+    /// How long running tasks may go on when their partition is being given up; then they are interrupted.
+    package var drainTimeout: Duration
+    /// Offsets between the lowest unfinished task of a partition and the last one taken; past it the partition is paused.
+    package var window: Int
+    /// Finished tasks are committed at most this often; changes that wait for their commit don't wait for it.
+    package var commitInterval: Duration
+    /// Output up to this size (encoded) stands in the result; more goes out as `output` records.
+    package var inlineOutputLimit: Int
+    /// Whether jobs may name `user@host:port` targets that are not in the inventory.
+    package var allowsAdHocTargets: Bool
+    /// Bytes of task records that one job may fan out to.
+    package var maximumFanOutBytes: Int
+
+    package init(
+        kafka: KafkaConfiguration,
+        topics: TopicNames = TopicNames(),
+        name: String,
+        isStaticMember: Bool = false,
+        roles: Set<Role> = Set(Role.allCases),
+        sessionTimeout: Duration = .seconds(45),
+        defaultDeadline: Duration = .seconds(600),
+        maximumDeadline: Duration = .seconds(24 * 3600),
+        drainTimeout: Duration = .seconds(20),
+        window: Int = LedgerMetadata.maximumWindow,
+        commitInterval: Duration = .milliseconds(50),
+        inlineOutputLimit: Int = 512 * 1024,
+        allowsAdHocTargets: Bool = false,
+        maximumFanOutBytes: Int = 256 * 1024 * 1024
+    ) {
+        self.kafka = kafka
+        self.topics = topics
+        self.name = name
+        self.isStaticMember = isStaticMember
+        self.roles = roles
+        self.sessionTimeout = sessionTimeout
+        self.defaultDeadline = defaultDeadline
+        self.maximumDeadline = maximumDeadline
+        self.drainTimeout = drainTimeout
+        self.window = min(window, LedgerMetadata.maximumWindow)
+        self.commitInterval = commitInterval
+        self.inlineOutputLimit = inlineOutputLimit
+        self.allowsAdHocTargets = allowsAdHocTargets
+        self.maximumFanOutBytes = maximumFanOutBytes
+    }
+}

@@ -1,0 +1,36 @@
+import Jobs
+import Kafka
+
+/// A task as its owner took it from the log.
+struct AssignedTask: Sendable {
+    var task: DeviceTask
+    var partition: TopicPartition
+    var offset: Int64
+    /// The rebalance that granted the partition: what belongs to an earlier grant counts no more.
+    var grant: Int
+    /// An earlier owner may have published a result.
+    var mayHaveRun: Bool
+    var taken: ContinuousClock.Instant
+    /// From the job record's timestamp to `taken`.
+    var queued: Duration
+    /// When the task's deadline is up.
+    var deadline: ContinuousClock.Instant
+}
+
+/// Why a running task was told to stop.
+enum Interruption: Sendable, Hashable {
+    /// Its deadline passed.
+    case expired
+    /// Its partition moves to another worker, and it took longer than the drain time-out.
+    case revoked
+    /// Its partition is another worker's already.
+    case lost
+}
+
+/// What came of a task.
+enum TaskEnd: Sendable {
+    case result(DeviceResult)
+    /// No result from here: the next owner runs it, or reports it.
+    /// `retracted`: nothing of it was sent to the device, although its beginning may have been noted.
+    case abandoned(retracted: Bool)
+}

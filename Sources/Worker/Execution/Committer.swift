@@ -1,0 +1,128 @@
+import Kafka
+import Logging
+import NIOConcurrencyHelpers
+
+/// Commits in groups, one commit at a time: finished tasks after a short while, changes that wait for their note at once.
+///
+/// While one commit is under way, everything that happens gathers for the next: many changes share one round trip to the coordinator.
+final class Committer: Sendable {
+    private struct State: Sendable {
+        var consumer: KafkaConsumer?
+        var take: (@Sendable () -> [CommittedOffset])?
+        var failed: (@Sendable ([CommittedOffset]) -> Void)?
+        var waiters: [Int: CheckedContinuation<Void, any Error>] = [:]
+        var nextWaiter = 0
+        var isDirty = false
+        var isEnded = false
+    }
+
+    private let interval: Duration
+    private let logger: Logger
+    private let state = NIOLockedValueBox(State())
+    private let signals: AsyncStream<Void>
+    private let signal: AsyncStream<Void>.Continuation
+
+    init(interval: Duration, logger: Logger) {
+        self.interval = interval
+        self.logger = logger
+        (self.signals, self.signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Whose offsets are committed, and where they come from. `take` gives what is to be committed and counts it as committed; `failed` gets it back if
+    /// the coordinator didn't take it.
+    func attach(
+        _ consumer: KafkaConsumer,
+        take: @escaping @Sendable () -> [CommittedOffset],
+        failed: @escaping @Sendable ([CommittedOffset]) -> Void
+    ) {
+        self.state.withLockedValue {
+            $0.consumer = consumer
+            $0.take = take
+            $0.failed = failed
+        }
+    }
+
+    func stopConsumer() { self.state.withLockedValue { $0.consumer }?.stop() }
+
+    /// Something is finished; commit it with the next group.
+    func commitSoon() {
+        let isFirst = self.state.withLockedValue { state in
+            defer { state.isDirty = true }
+            return !state.isDirty
+        }
+        guard isFirst else { return }
+        // Lets a group gather; a change that comes meanwhile doesn't wait for this.
+        Task { [interval, signal] in
+            try? await Task.sleep(for: interval)
+            signal.yield()
+        }
+    }
+
+    /// Commits all there is now, and returns when the coordinator has acknowledged it.
+    func commit() async throws(KafkaError) {
+        let id = self.state.withLockedValue { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        do {
+            try await withTaskCancellationHandler {
+                try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+                    let refused = self.state.withLockedValue { state in
+                        if state.isEnded || Task.isCancelled { return true }
+                        state.waiters[id] = waiter
+                        return false
+                    }
+                    if refused { waiter.resume(throwing: CancellationError()) } else { self.signal.yield() }
+                }
+            } onCancel: {
+                self.state.withLockedValue { $0.waiters.removeValue(forKey: id) }?.resume(throwing: CancellationError())
+            }
+        } catch let error as KafkaError {
+            throw error
+        } catch {
+            throw .cancelled
+        }
+    }
+
+    /// Runs until cancelled.
+    func run() async {
+        for await _ in self.signals {
+            await self.commitGroup()
+        }
+        let waiters = self.state.withLockedValue { state in
+            state.isEnded = true
+            defer { state.waiters = [:] }
+            return state.waiters.values.map { $0 }
+        }
+        for waiter in waiters { waiter.resume(throwing: CancellationError()) }
+    }
+
+    private func commitGroup() async {
+        let (consumer, take, failed, waiters) = self.state.withLockedValue { state in
+            state.isDirty = false
+            defer { state.waiters = [:] }
+            return (state.consumer, state.take, state.failed, Array(state.waiters.values))
+        }
+        guard let consumer, let take, let failed else {
+            for waiter in waiters { waiter.resume() }
+            return
+        }
+        let commits = take()
+        guard !commits.isEmpty else {
+            for waiter in waiters { waiter.resume() }
+            return
+        }
+        do {
+            try await consumer.commit(commits)
+            for waiter in waiters { waiter.resume() }
+        } catch {
+            self.logger.warning("a commit failed", metadata: ["error": "\(error)"])
+            failed(commits)
+            for waiter in waiters { waiter.resume(throwing: error) }
+            if error.isRetriable {
+                try? await Task.sleep(for: .milliseconds(200))
+                self.commitSoon()
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+import Devices
+import Jobs
+import Kafka
+
+/// Turns a job record into the records that answer it: tasks, `accepted`, terminal results for names that stand for nothing, or a dead letter.
+///
+/// Pure: no I/O, no clock. What it returns is written in one transaction by ``Router``.
+struct JobPlanner: Sendable {
+    var configuration: WorkerConfiguration
+    var inventory: Inventory
+    /// Partitions of the task topic.
+    var taskPartitions: Int32
+    var isReadOnly: @Sendable (_ command: String, _ platform: String) -> Bool
+
+    /// A task record must fit under the broker's default `message.max.bytes` with its headers.
+    static let maximumTaskBytes = 1_000_000
+
+    /// - Parameters:
+    ///   - now: milliseconds since 1970, for records without a timestamp.
+    ///   - replyPartitions: partition count of a reply topic, `nil` if there is no such topic: one wrong name must not make the
+    ///     whole transaction fail.
+    func plan(_ record: KafkaRecord, now: Int64, replyPartitions: (String) -> Int32?) -> [ProducerRecord] {
+        guard let value = record.value else {
+            return [self.deadLetter(record, code: "job.undecodable", reason: "the record has a null value")]
+        }
+        let job: Job
+        do {
+            job = try Job(decoding: value)
+        } catch {
+            var records = [self.deadLetter(record, code: error.code, reason: error.message)]
+            if let id = error.jobID {
+                var route = ReplyRoute(
+                    record: record, replyTo: error.replyTo, default: self.configuration.topics.results)
+                if self.configuration.topics.mayReceiveReplies(route.topic), let count = replyPartitions(route.topic) {
+                    route.dropPartition(outOf: count)
+                    let refusal = Rejected(
+                        job: id, error: ErrorDescription(code: error.code, message: error.message, retriable: false))
+                    records.append(route.record(for: .rejected(refusal), job: id))
+                }
+            }
+            return records
+        }
+        let id =
+            job.id
+            ?? Job.derivedID(
+                topic: record.topicPartition.topic,
+                partition: record.topicPartition.partition,
+                offset: record.offset
+            )
+        var route = ReplyRoute(
+            record: record,
+            replyTo: job.replyTo,
+            echoHeaders: job.echoHeaders,
+            default: self.configuration.topics.results
+        )
+        guard self.configuration.topics.mayReceiveReplies(route.topic) else {
+            return [
+                self.deadLetter(record, code: "policy.denied", reason: "replies may not be written to \(route.topic)")
+            ]
+        }
+        guard let count = replyPartitions(route.topic) else {
+            return [
+                self.deadLetter(
+                    record, code: "reply.topic_unknown", reason: "the reply topic \(route.topic) doesn't exist")
+            ]
+        }
+        route.dropPartition(outOf: count)
+        return self.tasks(of: job, id: id, record: record, route: route, now: now)
+    }
+
+    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> [ProducerRecord]
+    {
+        let submitted = record.timestamp ?? now
+        let deadline = job.effectiveDeadline(
+            recordTimestamp: submitted,
+            default: self.configuration.defaultDeadline,
+            maximum: self.configuration.maximumDeadline
+        )
+        let resolution = self.inventory.resolve(job.targets)
+        var records: [ProducerRecord] = []
+        var terminal: [Reply] = []
+        var fanOutBytes = 0
+        var largestTask = 0
+        var effects: [String: Effect] = [:]
+
+        func add(device: String, address: String?, platform: String) {
+            let effect =
+                job.effect ?? effects[platform] ?? job.operation.defaultEffect { self.isReadOnly($0, platform) }
+            effects[platform] = effect
+            let task = DeviceTask(
+                id: DeviceTask.id(job: id, device: device),
+                job: id,
+                device: device,
+                address: address,
+                operation: job.operation,
+                effect: effect,
+                deadline: deadline,
+                submitted: submitted,
+                replyTo: route.topic,
+                stream: job.stream,
+                credential: job.credential,
+                platform: job.platform,
+                labels: job.labels,
+                replyPartition: route.partition,
+                echo: route.echo
+            )
+            var bytes: [UInt8] = []
+            task.encode(into: &bytes)
+            fanOutBytes += bytes.count
+            largestTask = max(largestTask, bytes.count)
+            let key = Array(device.utf8)
+            records.append(
+                ProducerRecord(
+                    topic: self.configuration.topics.tasks,
+                    partition: Murmur2.partition(of: key, count: self.taskPartitions),
+                    key: key,
+                    value: bytes
+                )
+            )
+        }
+
+        func refuse(_ target: String, code: String, message: String) {
+            terminal.append(
+                .result(
+                    DeviceResult(
+                        job: id,
+                        task: DeviceTask.id(job: id, device: target),
+                        device: target,
+                        outcome: .rejected,
+                        error: ErrorDescription(code: code, message: message, retriable: false),
+                        labels: job.labels
+                    )
+                )
+            )
+        }
+
+        for name in resolution.devices {
+            guard let device = self.inventory[name] else { continue }
+            add(device: name, address: nil, platform: job.platform ?? device.platform)
+            if fanOutBytes > self.configuration.maximumFanOutBytes { break }
+        }
+        for target in resolution.adHoc {
+            if self.configuration.allowsAdHocTargets {
+                add(device: target.name, address: target.expression, platform: job.platform ?? "")
+            } else {
+                refuse(
+                    target.expression, code: "target.refused",
+                    message: "this fleet takes only devices of its inventory, not addresses")
+            }
+        }
+        for target in resolution.unknown {
+            refuse(target, code: "target.unknown", message: "nothing in the inventory has this name")
+        }
+        guard fanOutBytes <= self.configuration.maximumFanOutBytes, largestTask <= Self.maximumTaskBytes else {
+            let reason =
+                "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(Self.maximumTaskBytes) each; split the job"
+            let refusal = Rejected(
+                job: id,
+                error: ErrorDescription(code: "job.too_large", message: reason, retriable: false),
+                labels: job.labels
+            )
+            return [
+                self.deadLetter(record, code: "job.too_large", reason: reason),
+                route.record(for: .rejected(refusal), job: id),
+            ]
+        }
+        let accepted = Accepted(
+            job: id,
+            tasks: records.count + terminal.count,
+            devices: records.count,
+            unknown: resolution.unknown,
+            labels: job.labels
+        )
+        return [route.record(for: .accepted(accepted), job: id)] + records
+            + terminal.map { route.record(for: $0, job: id) }
+    }
+
+    private func deadLetter(_ record: KafkaRecord, code: String, reason: String) -> ProducerRecord {
+        DeadLetter.record(for: record, topic: self.configuration.topics.deadLetters, code: code, reason: reason)
+    }
+}

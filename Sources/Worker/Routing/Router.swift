@@ -1,0 +1,132 @@
+import Devices
+import Foundation
+import Jobs
+import Kafka
+import Logging
+import NIOConcurrencyHelpers
+
+/// Consumes jobs and writes all that follows from a batch of them (tasks, `accepted`, refusals, dead letters, and the jobs' own offsets) in one
+/// Kafka transaction: a fan-out is wholly on the task topic or not at all.
+///
+/// Everything happens on the consumer's thread, which may block; nothing is in flight between two batches, so a revocation has nothing to drain.
+final class Router: KafkaConsumerDelegate {
+    private let configuration: WorkerConfiguration
+    private let client: DeviceClient
+    private let producer: KafkaProducer
+    private let logger: Logger
+    private let state = NIOLockedValueBox(State())
+
+    private struct State: Sendable {
+        var failure: KafkaError?
+        var routedJobs = 0
+        /// Partitions at rest after a batch that failed, and until when.
+        var resting: (partitions: Set<TopicPartition>, until: ContinuousClock.Instant)?
+    }
+
+    /// How long the job topic rests after a batch that could not be written.
+    private static let pauseAfterFailure = Duration.seconds(1)
+
+    init(configuration: WorkerConfiguration, client: DeviceClient, producer: KafkaProducer, logger: Logger) {
+        self.configuration = configuration
+        self.client = client
+        self.producer = producer
+        self.logger = logger
+    }
+
+    /// Why routing ended, if it had to.
+    var failure: KafkaError? { self.state.withLockedValue { $0.failure } }
+    var routedJobs: Int { self.state.withLockedValue { $0.routedJobs } }
+
+    func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {}
+    func consumer(_ consumer: KafkaConsumer, revoking partitions: [TopicPartition], rebalance: Int) {}
+    func consumer(_ consumer: KafkaConsumer, lost partitions: [TopicPartition], rebalance: Int) {}
+
+    func consumerPolled(_ consumer: KafkaConsumer) {
+        let rested = self.state.withLockedValue { state -> Set<TopicPartition>? in
+            guard let resting = state.resting, resting.until <= .now else { return nil }
+            state.resting = nil
+            return resting.partitions
+        }
+        guard let rested else { return }
+        try? consumer.resume(Array(rested.intersection(consumer.assignment)))
+    }
+
+    func consumer(_ consumer: KafkaConsumer, failed error: KafkaError) {
+        self.logger.warning("Kafka reports a problem on the job topic", metadata: ["error": "\(error)"])
+    }
+
+    func consumer(_ consumer: KafkaConsumer, received records: [KafkaRecord]) {
+        do {
+            try self.route(records, consumer: consumer)
+            self.state.withLockedValue { $0.routedJobs += records.count }
+        } catch  where error.isFatal {
+            self.state.withLockedValue { $0.failure = error }
+            self.logger.critical("routing can't go on", metadata: ["error": "\(error)"])
+            consumer.stop()
+        } catch {
+            // Nothing of the batch was written. Take it again from the log, where it still stands, once the group has settled.
+            self.logger.warning(
+                "a batch of jobs is taken again", metadata: ["error": "\(error)", "records": "\(records.count)"])
+            self.rewind(records, consumer: consumer)
+        }
+    }
+
+    private func rewind(_ records: [KafkaRecord], consumer: KafkaConsumer) {
+        var first: [TopicPartition: Int64] = [:]
+        for record in records {
+            first[record.topicPartition] = min(first[record.topicPartition] ?? .max, record.offset)
+        }
+        do {
+            let owned = first.filter { consumer.assignment.contains($0.key) }
+            try consumer.seek(owned)
+            try consumer.pause(Array(owned.keys))
+            self.state.withLockedValue {
+                $0.resting = (($0.resting?.partitions ?? []).union(owned.keys), .now + Self.pauseAfterFailure)
+            }
+        } catch {
+            self.state.withLockedValue { $0.failure = error }
+            self.logger.critical("can't go back to jobs that were not routed", metadata: ["error": "\(error)"])
+            consumer.stop()
+        }
+    }
+
+    private func route(_ records: [KafkaRecord], consumer: KafkaConsumer) throws(KafkaError) {
+        let planner = JobPlanner(
+            configuration: self.configuration,
+            inventory: self.client.inventory,
+            taskPartitions: try self.producer.partitionCount(of: self.configuration.topics.tasks),
+            isReadOnly: { [client] in client.isReadOnly($0, platform: $1) }
+        )
+        try self.producer.beginTransaction()
+        do {
+            let now = Int64(Date().timeIntervalSince1970 * 1000)
+            for record in records {
+                let planned = planner.plan(record, now: now) { try? self.producer.partitionCount(of: $0) }
+                for record in planned { try self.send(record) }
+            }
+            var next: [TopicPartition: Int64] = [:]
+            for record in records {
+                next[record.topicPartition] = max(next[record.topicPartition] ?? 0, record.offset + 1)
+            }
+            try self.producer.sendOffsets(next.map { CommittedOffset($0.key, offset: $0.value) }, of: consumer)
+            try self.producer.commitTransaction()
+        } catch {
+            if error.isFatal { throw error }
+            try self.producer.abortTransaction()
+            throw error
+        }
+    }
+
+    /// Queues a record of the transaction; while the producer's queue is full, waits for room (its own thread empties it).
+    private func send(_ record: ProducerRecord) throws(KafkaError) {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while true {
+            do {
+                try self.producer.send(record)
+                return
+            } catch  where error.code == "kafka.queue_full" && ContinuousClock.now < deadline {
+                try self.producer.flush(timeout: .seconds(30))
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import Devices
+import Jobs
+import Kafka
+import Logging
+import ServiceLifecycle
+
+/// A worker process: routes jobs, owns devices and runs their tasks, as its roles say.
+///
+/// Run it in a `ServiceGroup`: graceful shutdown stops taking work, drains, publishes, commits, closes all sessions, and returns.
+package final class TetherWorker: Service {
+    private let configuration: WorkerConfiguration
+    private let client: DeviceClient
+    private let logger: Logger
+
+    private let router: (delegate: Router, consumer: KafkaConsumer, producer: KafkaProducer)?
+    private let executor: (delegate: Executor, consumer: KafkaConsumer, producer: KafkaProducer)?
+
+    package init(_ configuration: WorkerConfiguration, devices: DeviceClient, logger: Logger) throws(KafkaError) {
+        self.configuration = configuration
+        self.client = devices
+        self.logger = logger
+
+        func group(_ role: WorkerConfiguration.Role) -> KafkaConsumer.Group {
+            KafkaConsumer.Group(
+                id: "\(configuration.topics.prefix).\(role == .route ? "router" : "executor")",
+                instanceID: configuration.isStaticMember ? configuration.name : nil,
+                sessionTimeout: configuration.sessionTimeout
+            )
+        }
+
+        if configuration.roles.contains(.route) {
+            // The transactional id is the worker's own: a restarted worker fences its predecessor, and two workers never fence each other.
+            let producer = try KafkaProducer(
+                configuration.kafka,
+                transactionalID: "\(configuration.topics.prefix).router.\(configuration.name)",
+                logger: logger
+            )
+            let delegate = Router(configuration: configuration, client: devices, producer: producer, logger: logger)
+            let consumer = try KafkaConsumer(
+                configuration.kafka,
+                group: group(.route),
+                topics: [configuration.topics.jobs],
+                delegate: delegate,
+                logger: logger
+            )
+            self.router = (delegate, consumer, producer)
+        } else {
+            self.router = nil
+        }
+
+        if configuration.roles.contains(.execute) {
+            let producer = try KafkaProducer(configuration.kafka, logger: logger)
+            let delegate = Executor(configuration: configuration, client: devices, producer: producer, logger: logger)
+            let consumer = try KafkaConsumer(
+                configuration.kafka,
+                group: group(.execute),
+                topics: [configuration.topics.tasks],
+                delegate: delegate,
+                logger: logger
+            )
+            self.executor = (delegate, consumer, producer)
+        } else {
+            self.executor = nil
+        }
+    }
+
+    package var status: WorkerStatus {
+        WorkerStatus(
+            name: self.configuration.name,
+            execution: self.executor?.delegate.progress,
+            routedJobs: self.router?.delegate.routedJobs,
+            openSessions: self.client.openSessionCount,
+            failure: (self.executor?.delegate.failure ?? self.router?.delegate.failure)?.description
+        )
+    }
+
+    /// Runs until graceful shutdown or cancellation.
+    /// - Throws: the `KafkaError` that made going on impossible (fenced, fatal). What was not finished is left to the next owner.
+    package func run() async throws {
+        self.logger.info(
+            "worker starts",
+            metadata: [
+                "name": "\(self.configuration.name)",
+                "roles": "\(self.configuration.roles.map(\.rawValue).sorted().joined(separator: ","))",
+                "devices": "\(self.client.inventory.deviceNames.count)",
+                "ad_hoc_targets": "\(self.configuration.allowsAdHocTargets ? "allowed" : "refused")",
+            ]
+        )
+        var failure: (any Error)?
+        do {
+            try await withGracefulShutdownHandler {
+                try await self.runRoles()
+            } onGracefulShutdown: {
+                self.stop()
+            }
+        } catch {
+            failure = error
+        }
+        await self.router?.producer.close()
+        await self.executor?.producer.close()
+        await self.client.close(within: .seconds(5))
+        self.logger.info("worker ended")
+        if let error = failure ?? self.router?.delegate.failure ?? self.executor?.delegate.failure { throw error }
+    }
+
+    private func stop() {
+        self.router?.consumer.stop()
+        self.executor?.consumer.stop()
+    }
+
+    private func runRoles() async throws {
+        try await withThrowingTaskGroup { tasks in
+            if let router {
+                tasks.addTask {
+                    try await Blocking.run { try router.producer.initializeTransactions() }
+                    try await router.consumer.run()
+                }
+            }
+            if let executor {
+                tasks.addTask {
+                    // The committer outlives the consumer, whose last act is to drain and commit.
+                    try await withThrowingTaskGroup { parts in
+                        parts.addTask {
+                            await executor.delegate.committer.run()
+                            return false
+                        }
+                        parts.addTask {
+                            try await executor.consumer.run()
+                            return true
+                        }
+                        while let isConsumer = try await parts.next() {
+                            if isConsumer { parts.cancelAll() }
+                        }
+                    }
+                }
+            }
+            // If one role ends, by a fault or in order, the other must not go on alone unnoticed.
+            while let _ = try await tasks.next() { self.stop() }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+import Kafka
+
+/// What a worker tells of itself: for health checks and people.
+package struct WorkerStatus: Sendable {
+    package var name: String
+    package var execution: Execution?
+    package var routedJobs: Int?
+    package var openSessions: Int
+    /// Why the worker is about to end, if it is.
+    package var failure: String?
+
+    package struct Execution: Sendable {
+        package var partitions: [TopicPartition]
+        package var unfinishedTasks: Int
+        package var takenTasks: Int
+        package var finishedTasks: Int
+        /// Since a task was last finished, or partitions were assigned.
+        package var sinceProgress: Duration
+    }
+}

@@ -1,0 +1,242 @@
+import Foundation
+import SSH
+import Testing
+
+@testable import Devices
+
+@Suite("Inventory files")
+struct InventoryFileTests {
+    @Test("every section and key is read, groups and defaults applied")
+    func everything() throws {
+        let inventory = try Inventory(
+            yaml: """
+                general:
+                  timeout: 45
+                  connection_retries: 5
+                  retry_delay: 500ms
+                  ssh_strict_host_key_checking: true
+                defaults:
+                  user: automation
+                  port: 2222
+                  device_type: cisco_iosxe
+                credentials:
+                  netops: {user: netops, password: "123"}
+                x-shared: &berlin
+                  tags: [berlin]
+                  description: in Berlin
+                devices:
+                  router1:
+                    host: 192.0.2.1
+                    tags: [edge, berlin]
+                    user: admin
+                    password: {env: ROUTER1}
+                    enable_secret: "0815"
+                    groups: [special]
+                    host_key_policy: off
+                  server1: {host: server1.example.net, device_type: linux, port: 22, private_key: /keys/a, private_key_passphrase: open}
+                  v6: {host: "2001:db8::7", <<: *berlin}
+                groups:
+                  special: {user: group, device_type: arista_eos, port: 2022}
+                  edges: {members: ["router?"], description: the edge, password: shared}
+                  berlin: {tags: [berlin]}
+                """,
+            environment: ["ROUTER1": "secret"]
+        )
+        #expect(inventory.general.timeout == .seconds(45))
+        #expect(inventory.general.connectionRetries == 5)
+        #expect(inventory.general.retryDelay == .milliseconds(500))
+        #expect(inventory.general.hostKeyPolicy == .strict)
+        #expect(inventory.deviceNames == ["router1", "server1", "v6"])
+        let router = try #require(inventory["router1"])
+        #expect(
+            router
+                == Device(
+                    name: "router1",
+                    host: "192.0.2.1",
+                    port: 2022,
+                    platform: "arista_eos",
+                    tags: ["edge", "berlin"],
+                    credential: Credential(user: "admin", password: Secret("secret"), enableSecret: Secret("0815")),
+                    hostKeyPolicy: .off
+                )
+        )
+        let server = try #require(inventory["server1"])
+        #expect(server.platform == "linux" && server.port == 22)
+        #expect(server.credential == Credential(privateKey: .file("/keys/a"), passphrase: Secret("open")))
+        #expect(inventory["v6"]?.port == 2222 && inventory["v6"]?.tags == ["berlin"])
+        #expect(inventory.groupNames == ["special", "edges", "berlin"])
+        #expect(inventory.group("berlin")?.members == ["router1", "v6"])
+        #expect(inventory.groups(of: "router1").map(\.name) == ["special", "edges", "berlin"])
+        #expect(inventory.namedCredentials["netops"]?.password == Secret("123"))
+        #expect(inventory["router9"] == nil)
+    }
+
+    @Test(
+        "an empty file and empty sections are an empty inventory",
+        arguments: ["", "devices:\n", "devices: {}\ngroups:\n", "# nothing\n"])
+    func empty(yaml: String) throws {
+        #expect(try Inventory(yaml: yaml).deviceNames.isEmpty)
+    }
+
+    @Test(
+        "durations have units",
+        arguments: [
+            ("30", .seconds(30)), ("30s", .seconds(30)), ("1.5", .milliseconds(1500)), ("2m", .seconds(120)),
+            ("250ms", .milliseconds(250)), ("1h", .seconds(3600)), (#""30s""#, .seconds(30)),
+        ] as [(String, Duration)]
+    )
+    func durations(text: String, expected: Duration) throws {
+        #expect(try Inventory(yaml: "general: {timeout: \(text)}").general.timeout == expected)
+    }
+
+    @Test(
+        "host key policies",
+        arguments: [
+            ("ssh_strict_host_key_checking: true", .strict), ("ssh_strict_host_key_checking: false", .acceptNew),
+            ("host_key_policy: strict", .strict), ("host_key_policy: accept_new", .acceptNew),
+            ("host_key_policy: off", .off),
+        ] as [(String, HostKeyPolicy)]
+    )
+    func policies(yaml: String, expected: HostKeyPolicy) throws {
+        #expect(try Inventory(yaml: "general: {\(yaml)}").general.hostKeyPolicy == expected)
+    }
+
+    @Test("each mistake is told with file, line, field and a way out", arguments: InventoryMistake.all)
+    func mistakes(_ mistake: InventoryMistake) {
+        #expect {
+            _ = try Inventory(yaml: mistake.yaml, file: "lab.yaml", environment: ["EMPTY": ""])
+        } throws: { error in
+            let text = String(describing: error)
+            let isRight = text == "lab.yaml:\(mistake.line): \(mistake.message)"
+            if !isRight { Issue.record("got: \(text)") }
+            return isRight
+        }
+    }
+
+    @Test("a mistake never shows a password that somebody put in the wrong place")
+    func noSecretInMessages() {
+        for host in ["admin:hunter2@192.0.2.1", "192.0.2.1:hunter2"] {
+            #expect {
+                _ = try Inventory(yaml: "devices: {r1: {host: '\(host)', device_type: linux}}")
+            } throws: {
+                !String(describing: $0).contains("hunter2")
+            }
+        }
+    }
+
+    @Test("inventories made in code are held to the same rules")
+    func inCode() throws {
+        let good = Device(name: "r1", host: "192.0.2.1", platform: "linux")
+        var bad: [Device] = []
+        for (name, host, port) in [
+            ("r 1", "a", 22), ("all", "a", 22), ("r1", "a b", 22), ("r1", "a", 0), ("r1", "a", 65536), ("", "a", 22),
+        ] {
+            bad.append(Device(name: name, host: host, port: port, platform: "linux"))
+        }
+        for device in bad { #expect(throws: InventoryError.self) { try Inventory(devices: [device]) } }
+        #expect(throws: InventoryError.self) { try Inventory(devices: [good, good]) }
+        #expect(throws: InventoryError.self) { try Inventory(devices: [good], groups: ["core": ["r2"]]) }
+        let inventory = try Inventory(devices: [good], groups: ["core": ["r1"]])
+        #expect(inventory.group("core")?.members == ["r1"])
+    }
+
+    @Test("a large inventory loads without quadratic work")
+    func large() throws {
+        // Debug builds are some ten times slower than release ones, in which 50,000 devices take less than three seconds.
+        var yaml = "defaults: {user: automation, device_type: cisco_iosxe}\ndevices:\n"
+        for index in 0..<5_000 {
+            yaml += "  access-\(index): {host: 10.0.\(index / 256).\(index % 256), tags: [site-\(index % 50)]}\n"
+        }
+        yaml += "groups:\n"
+        for index in 0..<50 { yaml += "  site-\(index): {tags: [site-\(index)]}\n" }
+        var inventory: Inventory?
+        let time = try ContinuousClock().measure { inventory = try Inventory(yaml: yaml) }
+        #expect(inventory?.deviceCount == 5_000)
+        #expect(inventory?.group("site-7")?.members.count == 100)
+        #expect(time < .seconds(20))
+    }
+}
+
+@Suite("Inventory directories")
+struct InventoryDirectoryTests {
+    @Test("all YAML files of a directory are one inventory; other files are not read")
+    func merged() throws {
+        let directory = try TemporaryDirectory([
+            "10-general.yaml": "general: {timeout: 10}\ndefaults: {device_type: linux}",
+            "20-core.yml": "devices: {r1: {host: a.example}}",
+            "30-edge.yaml": "devices: {r2: {host: b.example}}\ngroups: {both: {members: [r1, r2]}}",
+            "notes.txt": "not: [yaml",
+            ".hidden.yaml": "not: [yaml",
+        ])
+        let inventory = try Inventory(path: directory.path)
+        #expect(inventory.deviceNames == ["r1", "r2"])
+        #expect(inventory.group("both")?.members == ["r1", "r2"])
+        #expect(inventory.general.timeout == .seconds(10))
+    }
+
+    @Test("what two files both give is an error that names both places")
+    func duplicates() throws {
+        let devices = try TemporaryDirectory([
+            "a.yaml": "defaults: {device_type: linux}\ndevices:\n  r1: {host: a.example}",
+            "b.yaml": "devices:\n  r2: {host: c.example}\n  r1: {host: b.example}",
+        ])
+        let path = devices.path
+        #expect(
+            throws: InventoryError(
+                file: "\(path)/b.yaml", line: 3,
+                message: "devices.r1: this device is given twice; the first is at \(path)/a.yaml:3: keep one of them")
+        ) {
+            try Inventory(path: path)
+        }
+        let settings = try TemporaryDirectory(["a.yml": "general:\n  timeout: 1", "b.yml": "general:\n\n  timeout: 2"])
+        #expect(
+            throws: InventoryError(
+                file: "\(settings.path)/b.yml", line: 3,
+                message: "general.timeout: is given twice; the first is at \(settings.path)/a.yml:2: keep one of them")
+        ) {
+            try Inventory(path: settings.path)
+        }
+    }
+
+    @Test("secrets come from files beside the inventory; a missing one is told with its place")
+    func secretFiles() throws {
+        let directory = try TemporaryDirectory([
+            "a.yaml": "devices: {r1: {host: a.example, device_type: linux, user: u, password: {file: secret}}}",
+            "secret": "pass word\n",
+        ])
+        #expect(try Inventory(path: directory.path)["r1"]?.credential.password == Secret("pass word"))
+        try FileManager.default.removeItem(atPath: directory.path + "/secret")
+        #expect {
+            _ = try Inventory(path: directory.path)
+        } throws: {
+            String(describing: $0).hasPrefix(
+                "\(directory.path)/a.yaml:1: devices.r1.password: the file `\(directory.path)/secret` can't be read")
+        }
+    }
+
+    @Test("a path that isn't there and a directory without YAML are errors")
+    func nothingThere() throws {
+        #expect(throws: InventoryError(file: "/nowhere/at/all", message: "there is no such file or directory")) {
+            try Inventory(path: "/nowhere/at/all")
+        }
+        let directory = try TemporaryDirectory(["a.txt": ""])
+        #expect(
+            throws: InventoryError(file: directory.path, message: "the directory holds no `*.yaml` or `*.yml` file")
+        ) {
+            try Inventory(path: directory.path)
+        }
+    }
+}
+
+/// A directory that goes with the test.
+final class TemporaryDirectory {
+    let path: String
+
+    init(_ files: [String: String] = [:]) throws {
+        self.path = NSTemporaryDirectory() + "tether-devices-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
+        for (name, text) in files { try text.write(toFile: "\(self.path)/\(name)", atomically: true, encoding: .utf8) }
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: self.path) }
+}

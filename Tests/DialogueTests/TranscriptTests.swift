@@ -1,0 +1,125 @@
+import Dialogue
+import Testing
+
+@Suite("Transcripts")
+struct TranscriptTests {
+    private func check(_ fixture: Transcripts.Fixture, _ device: ScriptedDevice, _ label: String) {
+        var device = device
+        let conversation = device.play(fixture.turns)
+        #expect(conversation.error == nil, "\(label)")
+        #expect(conversation.isComplete, "\(label)")
+        #expect(conversation.commands.map(\.outputText) == fixture.outputs, "\(label)")
+        #expect(conversation.commands.map { $0.completion?.failure } == fixture.failures, "\(label)")
+        #expect(conversation.commands.last?.completion?.prompt == fixture.lastPrompt, "\(label)")
+    }
+
+    private static func length(_ fixture: Transcripts.Fixture) -> Int {
+        fixture.turns.reduce(0) { total, turn in
+            switch turn {
+            case .prints(let text): total + text.utf8.count
+            case .printsBytes(let bytes): total + bytes.count
+            case .typed, .secret, .waits, .runs: total
+            }
+        }
+    }
+
+    @Test("a transcript gives the same result however its bytes are split", arguments: Transcripts.all, [true, false])
+    func chunking(_ fixture: Transcripts.Fixture, gated: Bool) throws {
+        let platform = try platform(fixture.platform)
+        let chunkings: [Chunking] =
+            [.whole, .eachByte]
+            + (1..<Self.length(fixture)).map { .cut($0) }
+            + (1...40).map { .random(seed: $0) }
+        for chunking in chunkings {
+            self.check(fixture, ScriptedDevice(platform, gated: gated, chunking: chunking), chunking.testDescription)
+        }
+    }
+
+    @Test(
+        "where nothing in the output looks like a prompt, a pause after any byte changes nothing",
+        arguments: Transcripts.all.filter { !$0.hasPromptLikeText },
+        [true, false]
+    )
+    func pauses(_ fixture: Transcripts.Fixture, gated: Bool) throws {
+        let platform = try platform(fixture.platform)
+        for chunking in [Chunking.eachByte] + (1..<Self.length(fixture)).map({ .cut($0) }) {
+            let device = ScriptedDevice(platform, gated: gated, chunking: chunking, firesZeroTimersBetweenChunks: true)
+            self.check(fixture, device, chunking.testDescription)
+        }
+    }
+
+    @Test("without its last prompt a command isn't finished", arguments: Transcripts.all, [true, false])
+    func truncation(_ fixture: Transcripts.Fixture, gated: Bool) throws {
+        let platform = try platform(fixture.platform)
+        guard case .prints(let last)? = fixture.turns.last else { return }
+        for count in 1...last.count where last.count - count < last.count {
+            let text = String(last.suffix(count))
+            // Without its blank at the end, it is the prompt still.
+            if text.allSatisfy({ $0 == " " }) { continue }
+            var device = ScriptedDevice(platform, gated: gated)
+            let conversation = device.play(fixture.turns.cutting(text))
+            #expect(conversation.commands.last?.completion == nil, "cut \(count)")
+        }
+    }
+
+    @Test(
+        "random damage never crashes, never hangs, and never makes a success of a cut answer",
+        arguments: Transcripts.all)
+    func mutations(_ fixture: Transcripts.Fixture) throws {
+        let platform = try platform(fixture.platform)
+        for seed in 1...150 as ClosedRange<UInt64> {
+            var random = SplitMix64(seed: seed)
+            var turns = fixture.turns
+            // The last answer loses its last line.
+            guard case .prints(let last) = turns.removeLast() else { return }
+            let kept = last.utf8.lastIndex(of: 0x0A).map { last.utf8[...$0] } ?? last.utf8[..<last.utf8.startIndex]
+            turns.append(.printsBytes(Array(kept)))
+            let hasLineEnd = !kept.isEmpty
+            for index in turns.indices.dropLast() where Int.random(in: 0..<4, using: &random) == 0 {
+                switch turns[index] {
+                case .prints(let text): turns[index] = .printsBytes(Self.damage(Array(text.utf8), &random))
+                case .printsBytes(let bytes): turns[index] = .printsBytes(Self.damage(bytes, &random))
+                case .typed, .secret, .waits, .runs: break
+                }
+            }
+            var device = ScriptedDevice(platform, gated: seed % 2 == 0, chunking: .random(seed: seed))
+            let conversation = device.play(turns, timerLimit: 200)
+            let hasAll = conversation.commands.count == fixture.outputs.count
+            #expect(!(hasAll && hasLineEnd && conversation.commands.last?.completion != nil), "seed \(seed)")
+        }
+    }
+
+    private static func damage(_ bytes: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
+        var bytes = bytes
+        for _ in 0...Int.random(in: 0..<3, using: &random) where !bytes.isEmpty {
+            let index = Int.random(in: 0..<bytes.count, using: &random)
+            switch Int.random(in: 0..<5, using: &random) {
+            case 0: bytes[index] = UInt8.random(in: 0...255, using: &random)
+            case 1: bytes.remove(at: index)
+            case 2: bytes.insert(UInt8.random(in: 0...255, using: &random), at: index)
+            case 3:
+                bytes.insert(contentsOf: Array("\u{1B}[\(Int.random(in: 0...9_999, using: &random))".utf8), at: index)
+            default: bytes.insert(contentsOf: bytes[index...], at: index)
+            }
+        }
+        return bytes
+    }
+
+    @Test("pure noise never crashes the machine")
+    func noise() throws {
+        for name in try PlatformLibrary().names {
+            let platform = try platform(name)
+            for seed in 1...30 as ClosedRange<UInt64> {
+                var random = SplitMix64(seed: seed)
+                let alphabet: [UInt8] = [
+                    0x08, 0x0A, 0x0D, 0x1B, 0x20, 0x3E, 0x23, 0x5B, 0x4B, 0x44, 0x31, 0x80, 0xC3, 0xFF, 0x61, 0x00,
+                ]
+                let bytes = (0..<3_000).map { _ in alphabet.randomElement(using: &random) ?? 0 }
+                var device = ScriptedDevice(platform, chunking: .random(seed: seed))
+                let conversation = device.play(
+                    [.printsBytes(bytes), .runs("show x"), .printsBytes(bytes)], timerLimit: 100)
+                #expect(conversation.commands.count <= 1, "\(name), seed \(seed)")
+            }
+        }
+    }
+}

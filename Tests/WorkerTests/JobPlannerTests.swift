@@ -1,0 +1,185 @@
+import Devices
+import Jobs
+import Kafka
+import Testing
+
+@testable import Worker
+
+@Suite struct JobPlannerTests {
+    private func planner(allowsAdHoc: Bool = false, maximumFanOutBytes: Int = 1 << 20) throws -> JobPlanner {
+        let devices = ["r1", "r2", "sw1"].map {
+            Device(name: $0, host: "192.0.2.1", platform: $0 == "sw1" ? "arista_eos" : "cisco_iosxe", tags: ["lab"])
+        }
+        return JobPlanner(
+            configuration: WorkerConfiguration(
+                kafka: KafkaConfiguration(bootstrapServers: "unused:9092"),
+                name: "worker-1",
+                allowsAdHocTargets: allowsAdHoc,
+                maximumFanOutBytes: maximumFanOutBytes
+            ),
+            inventory: try Inventory(devices: devices, groups: ["core": ["r1", "r2"]]),
+            taskPartitions: 8,
+            isReadOnly: { command, platform in command.hasPrefix("show") && platform == "cisco_iosxe" }
+        )
+    }
+
+    private func record(_ json: String?, headers: [KafkaHeader] = []) -> KafkaRecord {
+        KafkaRecord(
+            topicPartition: TopicPartition("tether.jobs", 3),
+            offset: 17,
+            timestamp: 1_000_000,
+            key: Array("k".utf8),
+            value: json.map { Array($0.utf8) },
+            headers: headers
+        )
+    }
+
+    private func plan(
+        _ json: String?,
+        planner: JobPlanner? = nil,
+        headers: [KafkaHeader] = [],
+        replyPartitions: Int32? = 4
+    ) throws -> [ProducerRecord] {
+        try (planner ?? self.planner()).plan(self.record(json, headers: headers), now: 5) { _ in replyPartitions }
+    }
+
+    private func reply(_ record: ProducerRecord) throws -> Reply { try Reply(decoding: #require(record.value)) }
+
+    @Test("a job becomes one task for each device, on the partition of its key, after one accepted record")
+    func fanOut() throws {
+        let records = try self.plan(
+            #"{"targets":["group:core","r1"],"operation":{"type":"run","commands":["show version"]},"deadline":"30s"}"#)
+        #expect(records.count == 3)
+        #expect(records[0].topic == "tether.results")
+        #expect(
+            try self.reply(records[0])
+                == .accepted(Accepted(job: "tether.jobs-3-17", tasks: 2, devices: 2, unknown: []))
+        )
+        for (record, device) in zip(records.dropFirst(), ["r1", "r2"]) {
+            let task = try DeviceTask(decoding: #require(record.value))
+            #expect(record.topic == "tether.tasks")
+            #expect(record.key == Array(device.utf8))
+            #expect(record.partition == Murmur2.partition(of: Array(device.utf8), count: 8))
+            #expect(task.id == "tether.jobs-3-17/\(device)")
+            #expect(task.effect == .read)
+            #expect(task.deadline == 1_000_000 + 30_000)
+            #expect(task.submitted == 1_000_000)
+        }
+    }
+
+    @Test("the effect is judged for each platform: what isn't known to only read is a change")
+    func effects() throws {
+        let records = try self.plan(#"{"targets":["r1","sw1"],"operation":{"type":"run","commands":["show version"]}}"#)
+        let tasks = try records.dropFirst().map { try DeviceTask(decoding: #require($0.value)) }
+        #expect(tasks.map(\.effect) == [.read, .change])
+    }
+
+    @Test("a name that stands for nothing gets its own terminal result, and counts as a task")
+    func unknownTarget() throws {
+        let records = try self.plan(#"{"id":"j","targets":["r1","nope","group:none"],"operation":{"type":"probe"}}"#)
+        guard case .accepted(let accepted) = try self.reply(records[0]) else { throw Unexpected() }
+        #expect(accepted.tasks == 3)
+        #expect(accepted.devices == 1)
+        #expect(accepted.unknown == ["nope", "group:none"])
+        let terminal = try records.filter { $0.topic == "tether.results" }.dropFirst().map { try self.reply($0) }
+        #expect(terminal.count == 2)
+        for case .result(let result) in terminal {
+            #expect(result.outcome == .rejected)
+            #expect(result.error?.code == "target.unknown")
+        }
+    }
+
+    @Test("addresses outside the inventory are refused unless allowed")
+    func adHoc() throws {
+        let json = #"{"id":"j","targets":["admin@192.0.2.9:2222"],"operation":{"type":"probe"},"platform":"linux"}"#
+        let refused = try self.plan(json)
+        guard case .result(let result) = try self.reply(refused[1]) else { throw Unexpected() }
+        #expect(result.error?.code == "target.refused")
+        let allowed = try self.plan(json, planner: self.planner(allowsAdHoc: true))
+        let task = try DeviceTask(decoding: #require(allowed[1].value))
+        #expect(task.device == "192.0.2.9:2222")
+        #expect(task.address == "admin@192.0.2.9:2222")
+    }
+
+    @Test("what can't be decoded is a dead letter with reason and origin", arguments: [nil, "", "{", "[]", "\u{0}"])
+    func undecodable(json: String?) throws {
+        let records = try self.plan(json)
+        #expect(records.count == 1)
+        #expect(records[0].topic == "tether.dead-letters")
+        #expect(records[0].value == json.map { Array($0.utf8) })
+        let headers = Dictionary(records[0].headers.map { ($0.name, String(decoding: $0.value ?? [], as: UTF8.self)) })
+        { $1 }
+        #expect(headers["tether-error-code"] == "job.undecodable")
+        #expect(headers["tether-error-message"]?.isEmpty == false)
+        #expect(headers["tether-origin-topic"] == "tether.jobs")
+        #expect(headers["tether-origin-partition"] == "3")
+        #expect(headers["tether-origin-offset"] == "17")
+        #expect(headers["tether-origin-timestamp"] == "1000000")
+    }
+
+    @Test("a reply that its topic doesn't take is a dead letter with the task that it answers as its origin")
+    func undeliverable() throws {
+        let reply = ProducerRecord(topic: "gone", partition: 3, key: [1], value: [2], headers: [KafkaHeader("type", "result")])
+        let letter = DeadLetter.undeliverable(
+            reply, topic: "letters", task: TopicPartition("tasks", 5), offset: 8, reason: "no such topic")
+        #expect(letter.topic == "letters" && letter.partition == nil && letter.key == [1] && letter.value == [2])
+        #expect(
+            letter.headers == [
+                KafkaHeader("type", "result"), KafkaHeader("tether-error-code", "reply.undeliverable"),
+                KafkaHeader("tether-error-message", "gone: no such topic"), KafkaHeader("tether-origin-topic", "tasks"),
+                KafkaHeader("tether-origin-partition", "5"), KafkaHeader("tether-origin-offset", "8"),
+            ])
+    }
+
+    @Test("a job that is wrong but names itself is answered as well")
+    func invalidButNamed() throws {
+        let records = try self.plan(#"{"id":"j","targets":[],"operation":{"type":"probe"},"reply_to":"mine"}"#)
+        #expect(records.map(\.topic) == ["tether.dead-letters", "mine"])
+        guard case .rejected(let rejected) = try self.reply(records[1]) else { throw Unexpected() }
+        #expect(rejected.job == "j")
+        #expect(rejected.error.code == "job.invalid")
+    }
+
+    @Test("replies never go to the topics that workers act on, nor to one that doesn't exist")
+    func replyTopics() throws {
+        for topic in ["tether.tasks", "tether.jobs", "tether.dead-letters"] {
+            let records = try self.plan(#"{"targets":["r1"],"operation":{"type":"probe"},"reply_to":"\#(topic)"}"#)
+            #expect(records.map(\.topic) == ["tether.dead-letters"])
+        }
+        let missing = try self.plan(
+            #"{"targets":["r1"],"operation":{"type":"probe"},"reply_to":"mine"}"#, replyPartitions: nil)
+        #expect(missing.map(\.topic) == ["tether.dead-letters"])
+    }
+
+    @Test("Spring's reply headers choose topic and partition, and correlation headers come back on every reply")
+    func springHeaders() throws {
+        let headers = [
+            KafkaHeader("kafka_replyTopic", "mine"), KafkaHeader("kafka_replyPartition", [0, 0, 0, 2]),
+            KafkaHeader("kafka_correlationId", [1, 2, 3]), KafkaHeader("x-mine", "a"), KafkaHeader("x-other", "b"),
+        ]
+        let json = #"{"targets":["r1","nope"],"operation":{"type":"probe"},"echo_headers":["x-mine"]}"#
+        let records = try self.plan(json, headers: headers)
+        for record in records where record.topic == "mine" {
+            #expect(record.partition == 2)
+            #expect(Array(record.headers.dropFirst()) == Array(headers.dropLast()))
+        }
+        let task = try DeviceTask(decoding: #require(records.first { $0.topic == "tether.tasks" }?.value))
+        #expect(task.replyTo == "mine")
+        #expect(task.replyPartition == 2)
+        let tooFew = try self.plan(json, headers: headers, replyPartitions: 2)
+        #expect(tooFew[0].partition == nil)
+    }
+
+    @Test("a job that would fan out to too many bytes is refused whole")
+    func tooLarge() throws {
+        let records = try self.plan(
+            #"{"id":"j","targets":["all"],"operation":{"type":"run","commands":["show version"]}}"#,
+            planner: self.planner(maximumFanOutBytes: 300)
+        )
+        #expect(records.map(\.topic) == ["tether.dead-letters", "tether.results"])
+        guard case .rejected(let rejected) = try self.reply(records[1]) else { throw Unexpected() }
+        #expect(rejected.error.code == "job.too_large")
+    }
+}
+
+private struct Unexpected: Error {}

@@ -1,0 +1,218 @@
+import Testing
+
+@testable import Worker
+
+@Suite struct PartitionLedgerTests {
+    @Test("only the lowest unfinished offset is committed, and the map tells what is done beyond it")
+    func outOfOrderCompletion() throws {
+        var ledger = PartitionLedger(committed: 10, metadata: nil, logEnd: 10)
+        for offset in Int64(10)...14 { expectAdmission(of: offset, by: &ledger, .run(mayHaveRun: false)) }
+        ledger.finish(12)
+        ledger.finish(13)
+        var commit = try taken(&ledger)
+        #expect(commit.offset == 10)
+        #expect((0...4).map { commit.metadata.isDone($0) } == [false, false, true, true, false])
+        ledger.finish(10)
+        ledger.finish(11)
+        commit = try taken(&ledger)
+        #expect(commit.offset == 14)
+        #expect(commit.metadata.markedIndices.isEmpty)
+    }
+
+    @Test("the next owner skips what is done, reports what was begun, and runs the rest")
+    func takeover() throws {
+        var first = PartitionLedger(committed: 0, metadata: nil, logEnd: 0)
+        for offset in Int64(0)...4 { _ = first.admit(offset) }
+        first.finish(1)
+        first.begin(2)
+        first.finish(3)
+        let commit = try taken(&first)
+        var second = PartitionLedger(
+            committed: commit.offset, metadata: LedgerMetadata(commit.metadata.text), logEnd: 5)
+        expectAdmission(of: 0, by: &second, .run(mayHaveRun: true))
+        expectAdmission(of: 1, by: &second, .skip)
+        expectAdmission(of: 2, by: &second, .begunBefore)
+        expectAdmission(of: 3, by: &second, .skip)
+        expectAdmission(of: 4, by: &second, .run(mayHaveRun: true))
+        expectAdmission(of: 5, by: &second, .run(mayHaveRun: false))
+    }
+
+    @Test("after an orderly release nothing is suspected to have run")
+    func orderlyRelease() throws {
+        var first = PartitionLedger(committed: 0, metadata: nil, logEnd: 0)
+        for offset in Int64(0)...1 { _ = first.admit(offset) }
+        first.finish(1)
+        let commit = try taken(&first, releasedInOrder: true)
+        var second = PartitionLedger(
+            committed: commit.offset, metadata: LedgerMetadata(commit.metadata.text), logEnd: 2)
+        expectAdmission(of: 0, by: &second, .run(mayHaveRun: false))
+        expectAdmission(of: 1, by: &second, .skip)
+    }
+
+    @Test("offsets that never come, such as transaction markers, don't hold the commit back")
+    func gaps() throws {
+        var ledger = PartitionLedger(committed: nil, metadata: nil, logEnd: 0)
+        expectAdmission(of: 3, by: &ledger, .run(mayHaveRun: false))
+        expectAdmission(of: 7, by: &ledger, .run(mayHaveRun: false))
+        ledger.finish(3)
+        let middle = try taken(&ledger)
+        #expect(middle.offset == 7)
+        ledger.finish(7)
+        let end = try taken(&ledger)
+        #expect(end.offset == 8)
+    }
+
+    @Test("a map isn't believed past the log's end: those offsets belong to new records")
+    func truncatedTail() throws {
+        var metadata = LedgerMetadata()
+        metadata.markDone(1)
+        metadata.markDone(3)
+        var ledger = PartitionLedger(committed: 10, metadata: metadata, logEnd: 12)
+        _ = ledger.admit(10)
+        expectAdmission(of: 11, by: &ledger, .skip)
+        expectAdmission(of: 12, by: &ledger, .run(mayHaveRun: false))
+        expectAdmission(of: 13, by: &ledger, .run(mayHaveRun: false))
+    }
+
+    @Test("a committed offset past the log's end: what is left of the log was finished before")
+    func commitPastTheEnd() {
+        var ledger = PartitionLedger(committed: 100, metadata: nil, logEnd: 50)
+        expectAdmission(of: 0, by: &ledger, .skip)
+        expectAdmission(of: 49, by: &ledger, .skip)
+        expectAdmission(of: 50, by: &ledger, .run(mayHaveRun: false))
+    }
+
+    @Test("marks that this owner has not come to yet survive its commits")
+    func unseenInheritanceSurvives() throws {
+        var metadata = LedgerMetadata()
+        metadata.markDone(5)
+        metadata.markBegun(6)
+        var ledger = PartitionLedger(committed: 10, metadata: metadata, logEnd: 20)
+        _ = ledger.admit(10)
+        ledger.finish(10)
+        let commit = try taken(&ledger)
+        #expect(commit.offset == 11)
+        #expect(commit.metadata.isDone(4))
+        #expect(commit.metadata.isBegun(5))
+        #expect(commit.metadata.markedIndices == [4, 5])
+    }
+
+    @Test("a change that did not begin after all is run by the next owner")
+    func retract() throws {
+        var ledger = PartitionLedger(committed: 0, metadata: nil, logEnd: 0)
+        _ = ledger.admit(0)
+        ledger.begin(0)
+        let begun = try taken(&ledger)
+        #expect(begun.metadata.isBegun(0))
+        ledger.retract(0)
+        #expect(ledger.isDirty)
+        let retracted = try taken(&ledger)
+        #expect(!retracted.metadata.isBegun(0))
+    }
+
+    @Test("a full window's metadata fits under the broker's limit, whatever is marked")
+    func metadataFits() {
+        var metadata = LedgerMetadata()
+        for index in 0..<LedgerMetadata.maximumWindow {
+            metadata.markDone(index)
+            metadata.markBegun(index)
+        }
+        #expect(metadata.text.utf8.count <= 4_096)
+        #expect(LedgerMetadata(metadata.text) == metadata)
+    }
+
+    @Test(
+        "text that isn't a ledger's is refused",
+        arguments: ["", "x", "t1c", "t1c:a:b", "t2c::", "{\"offset\":1}", "t1c:*:", "t1o:::"])
+    func foreignMetadata(text: String) {
+        #expect(LedgerMetadata(text) == nil)
+    }
+
+    /// Workers take tasks, begin changes, finish them, commit now and then, and die at any moment; the next one starts from the last commit.
+    @Test("over random crashes no change runs twice and every task ends", arguments: 0..<200)
+    func randomCrashes(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let count = Int64.random(in: 1...60, using: &random)
+        let changes = Set((0..<count).filter { _ in Bool.random(using: &random) })
+        var executions: [Int64: Int] = [:]
+        var ended: Set<Int64> = []
+        var committed: (offset: Int64?, text: String) = (nil, "")
+        var lives = 0
+        while ended.count < Int(count) {
+            lives += 1
+            // Commits can lag behind for ever only if every life ends at once: after some, let one live.
+            let steps = lives > 50 ? Int.max : Int.random(in: 1...40, using: &random)
+            var ledger = PartitionLedger(
+                committed: committed.offset, metadata: LedgerMetadata(committed.text), logEnd: count)
+            var next = committed.offset ?? 0
+            var running: [Int64] = []
+            func commit() {
+                guard let taken = ledger.commit() else { return }
+                committed = (taken.offset, taken.metadata.text)
+            }
+            for _ in 0..<steps {
+                if next < count, Bool.random(using: &random) {
+                    switch ledger.admit(next) {
+                    case .skip: break
+                    case .begunBefore:
+                        ended.insert(next)
+                        ledger.finish(next)
+                    case .run: running.append(next)
+                    }
+                    next += 1
+                } else if let index = running.indices.randomElement(using: &random) {
+                    let offset = running.remove(at: index)
+                    if changes.contains(offset) {
+                        ledger.begin(offset)
+                        commit()
+                        // Dies between the note and the work, or between the work and the result: both happen.
+                        if Int.random(in: 0..<8, using: &random) == 0 { break }
+                    }
+                    executions[offset, default: 0] += 1
+                    if Int.random(in: 0..<8, using: &random) == 0 { break }
+                    ended.insert(offset)
+                    ledger.finish(offset)
+                } else if next >= count && running.isEmpty {
+                    break
+                }
+                if Int.random(in: 0..<4, using: &random) == 0 { commit() }
+            }
+            if lives > 50 { commit() }
+            try #require(lives < 200, "seed \(seed): tasks don't end")
+        }
+        for change in changes {
+            #expect(executions[change, default: 0] <= 1, "seed \(seed): change \(change) ran twice")
+        }
+    }
+}
+
+private func expectAdmission(
+    of offset: Int64,
+    by ledger: inout PartitionLedger,
+    _ expected: PartitionLedger.Admission,
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    let admission = ledger.admit(offset)
+    #expect(admission == expected, sourceLocation: sourceLocation)
+}
+
+private func taken(
+    _ ledger: inout PartitionLedger,
+    releasedInOrder: Bool = false
+) throws -> (offset: Int64, metadata: LedgerMetadata) {
+    let commit = ledger.commit(releasedInOrder: releasedInOrder)
+    return try #require(commit)
+}
+
+/// A small random generator with a seed, so that a failing run can be repeated (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { self.state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var z = self.state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

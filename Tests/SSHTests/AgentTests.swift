@@ -143,18 +143,25 @@ private final class Agent {
         let socket = self.socket
         try #require(await until { FileManager.default.fileExists(atPath: socket) })
         for key in keys {
+            // The socket is there a moment before the agent listens.
+            try #require(await until { await Self.add(key, socket) })
+        }
+    }
+
+    private static func add(_ key: String, _ socket: String) async -> Bool {
+        await withCheckedContinuation { continuation in
             let add = Process()
             add.executableURL = URL(fileURLWithPath: "/usr/bin/ssh-add")
             add.arguments = ["-q", key]
-            add.environment = ["SSH_AUTH_SOCK": self.socket]
-            try add.run()
-            add.waitUntilExit()
-            try #require(add.terminationStatus == 0)
+            add.environment = ["SSH_AUTH_SOCK": socket]
+            add.standardError = FileHandle.nullDevice
+            add.terminationHandler = { continuation.resume(returning: $0.terminationStatus == 0) }
+            do { try add.run() } catch { continuation.resume(returning: false) }
         }
     }
 
     func stop() {
-        self.process.terminate()
-        self.process.waitUntilExit()
+        // Foundation starts processes with SIGTERM blocked, and waits for them with a busy run loop.
+        kill(self.process.processIdentifier, SIGKILL)
     }
 }

@@ -130,6 +130,22 @@ extension ErrorCode {
     package static let outputTooLarge = ErrorCode(
         "output.too_large", "The command printed more than the worker takes.", reached: true)
 
+    // MARK: The file
+
+    package static let transferRefused = ErrorCode(
+        "transfer.refused", "The device offers no file transfer of the kind that was asked for.")
+    package static let transferNoSuchFile = ErrorCode(
+        "transfer.no_such_file", "The file, or the folder that it is to go to, doesn't exist.", reached: true)
+    package static let transferDenied = ErrorCode(
+        "transfer.denied", "The file or its folder may not be read or written.", reached: true)
+    package static let transferNoSpace = ErrorCode(
+        "transfer.no_space", "The receiving side has no room left for the file.", reached: true)
+    package static let transferFailed = ErrorCode(
+        "transfer.failed", "The file transfer failed in another way; the message holds the device's words.",
+        reached: true, retriable: true)
+    package static let transferIncomplete = ErrorCode(
+        "transfer.incomplete", "Fewer or more bytes arrived than the file has.", reached: true, retriable: true)
+
     // MARK: The task
 
     package static let deadlineExceeded = ErrorCode(
@@ -158,6 +174,7 @@ extension ErrorCode {
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
         dialogueEcho, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
+        transferRefused, transferNoSuchFile, transferDenied, transferNoSpace, transferFailed, transferIncomplete,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,
     ]
 }

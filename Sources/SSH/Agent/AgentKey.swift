@@ -38,7 +38,8 @@ struct AgentKey: Sendable, Hashable {
                 return AgentKey(socket: path, blob: blob, comment: comment, algorithm: algorithm)
             }
             guard !keys.isEmpty else {
-                throw SSHError(.authenticationKey, "The SSH agent at \(path) holds no key that can be used; see ssh-add(1).")
+                throw SSHError(
+                    .authenticationKey, "The SSH agent at \(path) holds no key that can be used; see ssh-add(1).")
             }
             return Array(keys.prefix(Self.maximumKeys))
         } catch let error as SSHError {

@@ -113,6 +113,8 @@ extension ErrorCode {
     package static let dialogueEcho = ErrorCode(
         "dialogue.echo", "The device came back to its prompt with neither the command's echo nor any output.",
         reached: true)
+    package static let dialogueInterrupt = ErrorCode(
+        "dialogue.interrupt", "The session could not be proven to be in step again after an interruption.", reached: true)
     package static let dialogueState = ErrorCode(
         "dialogue.state", "The conversation with the device was not in a state to take the command.", retriable: true)
 
@@ -172,7 +174,7 @@ extension ErrorCode {
         hostKeyUnknown,
         hostKeyChanged, authFailed, authMissing, authKey, authTimeout, authLocked,
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
-        dialogueEcho, dialogueState,
+        dialogueEcho, dialogueInterrupt, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
         transferRefused, transferNoSuchFile, transferDenied, transferNoSpace, transferFailed, transferIncomplete,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,

@@ -114,7 +114,8 @@ extension ErrorCode {
         "dialogue.echo", "The device came back to its prompt with neither the command's echo nor any output.",
         reached: true)
     package static let dialogueInterrupt = ErrorCode(
-        "dialogue.interrupt", "The session could not be proven to be in step again after an interruption.", reached: true)
+        "dialogue.interrupt", "The session could not be proven to be in step again after an interruption.",
+        reached: true)
     package static let dialogueState = ErrorCode(
         "dialogue.state", "The conversation with the device was not in a state to take the command.", retriable: true)
 

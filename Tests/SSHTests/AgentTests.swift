@@ -130,16 +130,16 @@ private final class OnlyLists: ChannelInboundHandler {
 }
 
 /// A real `ssh-agent`.
+///
+/// Not started as a Foundation `Process`: it closes what it inherits, which Foundation takes for its end and then waits for it with a thread that
+/// every other `Process` needs.
 private final class Agent {
     let socket: String
-    private let process = Process()
+    private let process: pid_t
 
     init(_ folder: String, keys: [String]) async throws {
         self.socket = folder + "/agent-\(UInt32.random(in: .min ... .max))"
-        self.process.executableURL = URL(fileURLWithPath: "/usr/bin/ssh-agent")
-        self.process.arguments = ["-D", "-a", self.socket]
-        self.process.standardOutput = FileHandle.nullDevice
-        try self.process.run()
+        self.process = try OpenSSHServer.spawn("/usr/bin/ssh-agent", ["-D", "-a", self.socket])
         let socket = self.socket
         try #require(await until { FileManager.default.fileExists(atPath: socket) })
         for key in keys {
@@ -161,7 +161,8 @@ private final class Agent {
     }
 
     func stop() {
-        // Foundation starts processes with SIGTERM blocked, and waits for them with a busy run loop.
-        kill(self.process.processIdentifier, SIGKILL)
+        kill(self.process, SIGKILL)
+        var status: Int32 = 0
+        waitpid(self.process, &status, 0)
     }
 }

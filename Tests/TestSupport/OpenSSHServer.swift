@@ -268,7 +268,7 @@ public final class OpenSSHServer: @unchecked Sendable {
     ///
     /// Not with Foundation's `Process`: it takes a child that closes all inherited descriptors, as sshd does, for one that has
     /// ended, and then blocks every other `Process` until it has.
-    private static func spawn(_ path: String, _ arguments: [String], input: Int32? = nil) throws -> pid_t {
+    package static func spawn(_ path: String, _ arguments: [String], input: Int32? = nil) throws -> pid_t {
         #if os(Linux)
             var actions = posix_spawn_file_actions_t()
         #else

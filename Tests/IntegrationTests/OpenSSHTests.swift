@@ -14,7 +14,8 @@ extension Integration {
             try await Fleet.with(extraDevices: [entry]) { fleet in
                 try await fleet.startWorkers("worker")
                 try await fleet.submit(
-                    "fails", to: ["server1"], "echo fine", "echo to-stdout; echo to-stderr >&2; exit 3", "echo never", effect: .read)
+                    "fails", to: ["server1"], "echo fine", "echo to-stdout; echo to-stderr >&2; exit 3", "echo never",
+                    effect: .read)
                 let failed = try await fleet.replies.result(of: "fails")
                 #expect(failed.outcome == .failed)
                 #expect(failed.error?.code == "command.exit_status")
@@ -28,7 +29,8 @@ extension Integration {
                 let worked = try await fleet.replies.result(of: "works")
                 #expect(worked.outcome == .succeeded)
                 #expect(worked.session?.reused == true)
-                #expect(worked.commands.first?.output.map { String(decoding: $0, as: UTF8.self) } == "\(server.username)\n")
+                #expect(
+                    worked.commands.first?.output.map { String(decoding: $0, as: UTF8.self) } == "\(server.username)\n")
             }
         }
     }

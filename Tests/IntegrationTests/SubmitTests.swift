@@ -6,10 +6,13 @@ import Testing
 extension Integration {
     @Suite("tether submit, and requests as Spring makes them")
     struct Submitting {
-        private func submit(_ arguments: [String], to fleet: Fleet) async throws -> (status: Int32, output: Data, errors: String) {
+        private func submit(_ arguments: [String], to fleet: Fleet) async throws -> (
+            status: Int32, output: Data, errors: String
+        ) {
             try await ChildProcess.run(
                 Product.tether(),
-                ["submit", "--kafka", fleet.cluster.bootstrapServers, "--topic-prefix", fleet.topics.prefix] + arguments,
+                ["submit", "--kafka", fleet.cluster.bootstrapServers, "--topic-prefix", fleet.topics.prefix]
+                    + arguments,
                 on: fleet.cluster.leash)
         }
 
@@ -17,9 +20,12 @@ extension Integration {
         func exitStatus() async throws {
             try await Fleet.with(devices: 2) { fleet in
                 try await fleet.startWorkers("worker")
-                let good = try await self.submit(["group:lab", "-c", "show clock", "--json", "--id", "good"], to: fleet)
+                let good = try await self.submit(
+                    ["group:lab", "-c", "show clock", "--json", "--id", "good"], to: fleet)
                 #expect(good.status == 0, "\(good.errors)")
-                let replies = try good.output.split(separator: UInt8(ascii: "\n")).map { try Reply(decoding: [UInt8]($0)) }
+                let replies = try good.output.split(separator: UInt8(ascii: "\n")).map {
+                    try Reply(decoding: [UInt8]($0))
+                }
                 #expect(replies.map(\.type) == ["accepted", "result", "result"])
                 #expect(replies.allSatisfy { $0.job == "good" })
 

@@ -14,7 +14,9 @@ extension Integration {
             var headersByName: [String: String] {
                 var result: [String: String] = [:]
                 let headers = self.headers ?? []
-                for index in stride(from: 0, to: headers.count - 1, by: 2) { result[headers[index]] = headers[index + 1] }
+                for index in stride(from: 0, to: headers.count - 1, by: 2) {
+                    result[headers[index]] = headers[index + 1]
+                }
                 return result
             }
         }
@@ -25,10 +27,13 @@ extension Integration {
                 ["-C", "-b", fleet.cluster.bootstrapServers, "-t", topic, "-o", "beginning", "-e", "-q", "-J"],
                 on: fleet.cluster.leash)
             try #require(read.status == 0, "\(read.errors)")
-            return try read.output.split(separator: UInt8(ascii: "\n")).map { try JSONDecoder().decode(Shown.self, from: $0) }
+            return try read.output.split(separator: UInt8(ascii: "\n")).map {
+                try JSONDecoder().decode(Shown.self, from: $0)
+            }
         }
 
-        @Test("a job written with kcat is accepted and answered once for each device, in records that the schemas allow")
+        @Test(
+            "a job written with kcat is accepted and answered once for each device, in records that the schemas allow")
         func kcat() async throws {
             try await Fleet.with(devices: 3) { fleet in
                 try await fleet.startWorkers("worker")
@@ -52,7 +57,10 @@ extension Integration {
                 let tasks = try await self.records(on: fleet.topics.tasks, of: fleet)
                 let letters = try await self.records(on: fleet.topics.deadLetters, of: fleet)
                 #expect(replies.allSatisfy { $0.key == "by-hand" })
-                #expect(replies.allSatisfy { $0.headersByName["correlation-id"] == "alert-7" && $0.headersByName["ours"] == nil })
+                #expect(
+                    replies.allSatisfy {
+                        $0.headersByName["correlation-id"] == "alert-7" && $0.headersByName["ours"] == nil
+                    })
                 let types = replies.compactMap { $0.headersByName["type"] }
                 #expect(types.first == "accepted")
                 #expect(types.count { $0 == "accepted" } == 1)

@@ -137,7 +137,9 @@ struct FrameTests {
         }
     }
 
-    @Test("a member's commit can be sent again with another generation, and its refusal is recognised", arguments: Int16(0)...9)
+    @Test(
+        "a member's commit can be sent again with another generation, and its refusal is recognised",
+        arguments: Int16(0)...9)
     func commit(version: Int16) throws {
         let flexible = version >= 8
         func read(generation: Int32, member: String) throws -> (frame: ByteBuffer, commit: CommitFrame?) {

@@ -119,7 +119,8 @@ import Testing
 
     @Test("a reply that its topic doesn't take is a dead letter with the task that it answers as its origin")
     func undeliverable() throws {
-        let reply = ProducerRecord(topic: "gone", partition: 3, key: [1], value: [2], headers: [KafkaHeader("type", "result")])
+        let reply = ProducerRecord(
+            topic: "gone", partition: 3, key: [1], value: [2], headers: [KafkaHeader("type", "result")])
         let letter = DeadLetter.undeliverable(
             reply, topic: "letters", task: TopicPartition("tasks", 5), offset: 8, reason: "no such topic")
         #expect(letter.topic == "letters" && letter.partition == nil && letter.key == [1] && letter.value == [2])

@@ -486,7 +486,7 @@ final class Executor: KafkaConsumerDelegate {
         while true {
             do {
                 return try await self.committer.commit()
-            } catch where error.isRetriable && ContinuousClock.now < deadline {
+            } catch  where error.isRetriable && ContinuousClock.now < deadline {
                 try? await Task.sleep(for: .milliseconds(100))
             } catch {
                 self.logger.error(

@@ -40,7 +40,8 @@ struct TaskRunner: Sendable {
                     return .result(run.result(.failed, error: error))
                 case .notNoted:
                     guard let interruption = interruption() else { return .abandoned(retracted: true) }
-                    let reason = DeviceError(code: "cancelled", message: "the note that the change begins was not safe in time")
+                    let reason = DeviceError(
+                        code: "cancelled", message: "the note that the change begins was not safe in time")
                     return self.end(run, interruption, reason)
                 case .device(let error):
                     if let interruption = interruption() { return self.end(run, interruption, error) }

@@ -10,7 +10,8 @@ struct ReplyRoute: Sendable, Hashable {
     /// The route of a job record: its own `reply_to`, else Spring's `kafka_replyTopic` header, else the default topic.
     init(record: KafkaRecord, replyTo: String?, echoHeaders: [String] = [], default defaultTopic: String) {
         func header(_ name: String) -> [UInt8]? { record.headers.last { $0.name == name }?.value }
-        self.topic = replyTo ?? header(HeaderName.springReplyTopic).map { String(decoding: $0, as: UTF8.self) } ?? defaultTopic
+        self.topic =
+            replyTo ?? header(HeaderName.springReplyTopic).map { String(decoding: $0, as: UTF8.self) } ?? defaultTopic
         // A 32-bit big-endian number (KafkaHeaders.REPLY_PARTITION).
         self.partition = header(HeaderName.springReplyPartition).flatMap { bytes in
             guard bytes.count == 4 else { return nil }

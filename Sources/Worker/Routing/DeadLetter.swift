@@ -27,7 +27,8 @@ enum DeadLetter {
             topic: topic,
             key: reply.key,
             value: reply.value,
-            headers: reply.headers + Self.reason("reply.undeliverable", "\(reply.topic): \(reason)") + Self.origin(task, offset)
+            headers: reply.headers + Self.reason("reply.undeliverable", "\(reply.topic): \(reason)")
+                + Self.origin(task, offset)
         )
     }
 

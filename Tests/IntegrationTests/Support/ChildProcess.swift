@@ -80,7 +80,9 @@ final class ChildProcess: Sendable {
     /// Waits for the end.
     /// - Returns: the exit status; the negative number of the signal that ended it.
     func end(within limit: Duration = patience) async throws -> Int32 {
-        try await until("\(self.name) ends", within: limit, state: { String(self.errors.suffix(2_000)) }) { !self.isRunning }
+        try await until("\(self.name) ends", within: limit, state: { String(self.errors.suffix(2_000)) }) {
+            !self.isRunning
+        }
         return self.status.withLockedValue { $0 ?? 0 }
     }
 }
@@ -94,7 +96,10 @@ enum Product {
         let folder = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(fileURLWithPath: ".build/debug")
         let path = folder.appendingPathComponent("tether").path
         guard FileManager.default.isExecutableFile(atPath: path) else {
-            throw Missing(description: "These tests start the program itself, and there is no \(path): run `swift build --build-tests` first.")
+            throw Missing(
+                description:
+                    "These tests start the program itself, and there is no \(path): run `swift build --build-tests` first."
+            )
         }
         return path
     }

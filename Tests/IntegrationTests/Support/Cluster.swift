@@ -26,7 +26,8 @@ final class Cluster: Sendable {
     private init() async throws {
         let broker = try await TestSupport.DevelopmentBroker.start()
         do {
-            let proxy = try await BrokerProxy.start(upstreamHost: "127.0.0.1", upstreamPort: broker.port, logger: Self.logger)
+            let proxy = try await BrokerProxy.start(
+                upstreamHost: "127.0.0.1", upstreamPort: broker.port, logger: Self.logger)
             self.broker = broker
             self.proxy = proxy
             self.bootstrapServers = proxy.bootstrapServers
@@ -51,7 +52,8 @@ final class Cluster: Sendable {
     /// Silent, unless `TETHER_TEST_LOG` names a level.
     static let logger: Logger = {
         var logger = Logger(label: "integration") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = ProcessInfo.processInfo.environment["TETHER_TEST_LOG"].flatMap(Logger.Level.init(rawValue:)) ?? .critical
+        logger.logLevel =
+            ProcessInfo.processInfo.environment["TETHER_TEST_LOG"].flatMap(Logger.Level.init(rawValue:)) ?? .critical
         return logger
     }()
 

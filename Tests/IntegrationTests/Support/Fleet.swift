@@ -119,7 +119,9 @@ final class Fleet {
     }
 
     /// Workers as processes. Returns when they share the task partitions.
-    func startProcesses(_ names: String..., arguments: [String] = [], isStatic: Bool = true) async throws -> [WorkerProcess] {
+    func startProcesses(_ names: String..., arguments: [String] = [], isStatic: Bool = true) async throws
+        -> [WorkerProcess]
+    {
         for name in names {
             self.processes.append(
                 try WorkerProcess(

@@ -81,7 +81,8 @@ final class WorkerProcess: FleetWorker {
     /// The port that was free, as the worker says in its log.
     private func findHealthPort() -> Int? {
         if let port = self.healthPort.withLockedValue({ $0 }) { return port }
-        guard let match = self.journal.firstMatch(of: /address=\S*?:(\d+) .*health checks are served/), let port = Int(match.1)
+        guard let match = self.journal.firstMatch(of: /address=\S*?:(\d+) .*health checks are served/),
+            let port = Int(match.1)
         else { return nil }
         self.healthPort.withLockedValue { $0 = port }
         return port

@@ -10,7 +10,8 @@ final class Leash: Sendable {
     private let ended = DispatchSemaphore(value: 0)
 
     init() throws {
-        self.folder = FileManager.default.temporaryDirectory.appendingPathComponent("tether-integration-\(UUID().uuidString)")
+        self.folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tether-integration-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
         let pipe = Pipe()
         // The children must not hold the pipe open.

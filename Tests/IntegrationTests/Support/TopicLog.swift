@@ -12,17 +12,22 @@ final class TopicLog {
     init(_ topic: String, on cluster: Cluster) async throws {
         self.topic = topic
         self.cluster = cluster
-        self.reader = try await KafkaReader(cluster.configuration, topic: topic, from: .beginning, logger: Cluster.logger)
+        self.reader = try await KafkaReader(
+            cluster.configuration, topic: topic, from: .beginning, logger: Cluster.logger)
     }
 
     func close() async { await self.reader.close() }
 
     /// Reads on until there is enough.
-    func read(_ what: String, within limit: Duration = patience, until isEnough: ([KafkaRecord]) throws -> Bool) async throws {
+    func read(_ what: String, within limit: Duration = patience, until isEnough: ([KafkaRecord]) throws -> Bool)
+        async throws
+    {
         let deadline = ContinuousClock.now + limit
         while try !isEnough(self.records) {
             guard ContinuousClock.now < deadline else {
-                let state = self.records.map { "\($0.topicPartition)@\($0.offset) " + String(decoding: ($0.value ?? []).prefix(300), as: UTF8.self) }
+                let state = self.records.map {
+                    "\($0.topicPartition)@\($0.offset) " + String(decoding: ($0.value ?? []).prefix(300), as: UTF8.self)
+                }
                 throw NotInTime("\(what) on \(self.topic)", within: limit, state: state.joined(separator: "\n"))
             }
             self.records += try await self.reader.next(timeout: .milliseconds(250))
@@ -73,7 +78,8 @@ extension TopicLog {
     /// Waits until so many results of a job are there, and returns them.
     @discardableResult
     func results(of job: String, count: Int, within limit: Duration = patience) async throws -> [DeviceResult] {
-        try await self.read("\(count) results of \(job)", within: limit) { _ in try self.results(of: job).count >= count }
+        try await self.read("\(count) results of \(job)", within: limit) { _ in try self.results(of: job).count >= count
+        }
         return try self.results(of: job)
     }
 

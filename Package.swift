@@ -135,8 +135,13 @@ let package = Package(
         .executableTarget(
             name: "TetherBench",
             dependencies: [
-                "Devices", "Jobs", "Kafka", "Lab",
+                "Devices", "Jobs", "Kafka", "SSH",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             exclude: ["Floor"],
             swiftSettings: settings

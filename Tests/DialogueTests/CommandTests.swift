@@ -37,6 +37,20 @@ struct CommandTests {
         #expect(!conversation.typed.contains("\r\r"))
     }
 
+    @Test(
+        "a prompt that no pattern foresees, but that begins with the host name, is proven by an Enter",
+        arguments: [true, false])
+    func unforeseenPrompt(gated: Bool) throws {
+        let conversation = try self.ios(
+            .command("python", "Python 3.6\r\nr1{python}# ") + [.typed("\r"), .prints("\r\nr1{python}# ")]
+                + .command("1 + 1", "2\r\nr1{python}# ") + .command("exit", "r1#"),
+            gated: gated
+        )
+        #expect(conversation.commands.map(\.outputText) == ["Python 3.6\n", "2\n", ""])
+        #expect(conversation.commands.last?.completion?.mode == "privileged_exec")
+        #expect(conversation.commands.first?.completion?.mode == nil)
+    }
+
     @Test("a prompt-like line inside the output doesn't end the read", arguments: [true, false])
     func promptLikeLines(gated: Bool) throws {
         let lines = [

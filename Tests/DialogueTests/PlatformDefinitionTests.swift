@@ -8,7 +8,27 @@ struct PlatformDefinitionTests {
     func shipped() throws {
         let library = try PlatformLibrary()
         #expect(
-            library.names == ["arista_eos", "cisco_iosxe", "generic", "juniper_junos", "linux", "mikrotik_routeros"]
+            library.names == [
+                "arista_eos",
+                "aruba_aoscx",
+                "cisco_iosxe",
+                "cisco_iosxr",
+                "cisco_nxos",
+                "fortinet_fortios",
+                "frr_vtysh",
+                "generic",
+                "hp_comware",
+                "huawei_vrp",
+                "huawei_vrpv8",
+                "juniper_junos",
+                "linux",
+                "mikrotik_routeros",
+                "nokia_srlinux",
+                "nokia_sros",
+                "nokia_sros_classic",
+                "paloalto_panos",
+                "vyos",
+            ]
         )
         for name in library.names { #expect(library.platform(named: name)?.notes == []) }
     }
@@ -137,6 +157,25 @@ struct PlatformDefinitionTests {
         #expect(conversation.commands.last?.completion?.prompt == "A:srl1#")
     }
 
+    @Test("a pattern that knows both lines of a prompt counts more than one that knows the last")
+    func modeOfTwoLinePrompt() throws {
+        let yaml = #"""
+            name: two
+            modes:
+              - {name: shell, prompt_pattern: '^\S+# ?$'}
+              - {name: cli, prompt_pattern: '^--\{ cli \}--\nA:\S+# ?$'}
+            """#
+        var device = ScriptedDevice(try PlatformDefinition(yaml: yaml))
+        _ = device.play([.prints("--{ cli }--\r\nA:srl1# ")] + .command("bash", "A:srl1# "))
+        #expect(device.machine.modeName == "shell")
+        device = ScriptedDevice(try PlatformDefinition(yaml: yaml))
+        let conversation = device.play(
+            [.prints("A:srl1# ")] + .command("exit", "--{ cli }--\r\nA:srl1# ")
+                + .command("x", "--{ cli }--\r\nA:srl1# "))
+        #expect(device.machine.modeName == "cli")
+        #expect(conversation.commands.map(\.outputText) == ["", ""])
+    }
+
     @Test(
         "a mistake is named with file, place, key, and what is expected",
         arguments: [
@@ -155,7 +194,7 @@ struct PlatformDefinitionTests {
             ("modes:\n- name: a", ["modes[0]", "“prompt_pattern”"]),
             ("modes:\n- {name: a, prompt_pattern: x}\n- {name: a, prompt_pattern: y}", ["modes[1]", "two named “a”"]),
             (
-                "default_mode: c\nmodes:\n- {name: a, prompt_pattern: x}\n- {name: b, prompt_pattern: y}",
+                "name: x\ndefault_mode: c\nmodes:\n- {name: a, prompt_pattern: x}\n- {name: b, prompt_pattern: y}",
                 ["default_mode", "a, b", "“c”"]
             ),
             (
@@ -172,15 +211,86 @@ struct PlatformDefinitionTests {
             ),
             ("prompt_pattern: x\non_open_instructions: [{send_input: {input: \"a\\nb\"}}]", ["input", "one line"]),
             (
-                "prompt_pattern: x\non_open_instructions: [{enter_mode: {requested_mode: z}}]",
+                "name: x\nprompt_pattern: x\non_open_instructions: [{enter_mode: {requested_mode: z}}]",
                 ["on_open_instructions", "“z”"]
             ),
             ("prompt_pattern: x\nfailure_patterns: ['[']", ["failure_patterns[0]", "regular expression"]),
             ("prompt_pattern: x\npagers: [{pattern: more}]", ["pagers[0]", "“key”"]),
+            (Self.modes + "configuration: {commit: [commit]}", ["configuration", "“mode”"]),
+            (Self.modes + "configuration: {mode: z}", ["configuration.mode", "a, b", "“z”"]),
+            (
+                Self.modes + "configuration: {mode: b, commit_confirmed: [x]}",
+                ["configuration", "both", "“confirm”"]
+            ),
+            (
+                Self.modes + "configuration: {mode: b, commit: ['go {minutes}']}",
+                ["commit[0]", "{minutes}"]
+            ),
+            (Self.modes + "configuration: {mode: b, commit: [{mode: b}]}", ["commit[0]", "“command”"]),
+            (Self.modes + "save: [\"a\\nb\"]", ["save[0]", "one line"]),
+            (
+                Self.modes + "save: [{command: x, answers: [{pattern: y}]}]",
+                ["save[0].answers[0]", "“answer”"]
+            ),
+            (Self.modes + "file_transfer: {method: tftp}", ["file_transfer.method", "sftp, scp, none"]),
+            (
+                Self.modes + "file_transfer: {method: scp, checksum: {algorithm: crc, command: x}}",
+                ["checksum.algorithm", "md5"]
+            ),
         ])
     func mistakes(_ yaml: String, _ parts: [String]) throws {
         let error = try #require(throws: PlatformError.self) { try PlatformDefinition(yaml: yaml, file: "f.yaml") }
         for part in parts { #expect(error.description.contains(part), "\(error) should say \(part)") }
+    }
+
+    private static let modes =
+        "modes:\n- {name: a, prompt_pattern: x}\n- {name: b, prompt_pattern: y}\n"
+
+    @Test("each platform says how it is configured, saved and copied to")
+    func procedures() throws {
+        let library = try PlatformLibrary()
+        var live: [String] = []
+        var staged: [String] = []
+        for name in library.names {
+            let platform = try #require(library.platform(named: name))
+            guard let configuration = platform.configuration else { continue }
+            #expect(platform.modes.contains(configuration.mode), "\(name)")
+            if configuration.isLive { live.append(name) } else { staged.append(name) }
+            if !configuration.isLive { #expect(!configuration.abort.isEmpty, "\(name)") }
+        }
+        #expect(
+            staged == [
+                "arista_eos", "cisco_iosxr", "huawei_vrpv8", "juniper_junos", "nokia_srlinux", "nokia_sros",
+                "paloalto_panos",
+                "vyos",
+            ])
+        #expect(
+            live == [
+                "aruba_aoscx", "cisco_iosxe", "cisco_nxos", "fortinet_fortios", "frr_vtysh", "hp_comware",
+                "huawei_vrp",
+                "mikrotik_routeros", "nokia_sros_classic",
+            ])
+        #expect(try platform("cisco_iosxe").save.map(\.command) == ["write memory"])
+        #expect(try platform("cisco_iosxe").save.first?.mode == "privileged_exec")
+        #expect(try platform("cisco_iosxe").fileTransfer.transport == .scp)
+        #expect(try platform("mikrotik_routeros").fileTransfer.transport == .sftp)
+        #expect(try platform("generic").configuration == nil)
+    }
+
+    @Test("a time stands where the platform wants it, in its unit")
+    func placeholders() throws {
+        func commit(_ name: String, _ duration: Duration) throws -> String? {
+            try platform(name).configuration?.commitConfirmed.first?.command(within: duration)
+        }
+        #expect(try commit("juniper_junos", .seconds(61)) == "commit confirmed 2")
+        #expect(try commit("cisco_iosxr", .seconds(61)) == "commit confirmed 61")
+        #expect(try commit("arista_eos", .seconds(3_723)) == "commit timer 01:02:03")
+        #expect(try commit("vyos", .zero) == "commit-confirm 1")
+        let checksum = try #require(try platform("cisco_iosxe").fileTransfer.checksum)
+        #expect(checksum.step.command(path: "flash:a.bin") == "verify /md5 flash:a.bin")
+        let output = "....Done!\nverify /md5 (flash:a.bin) = 0123456789ABCDEF0123456789abcdef\n"
+        #expect(checksum.hash(in: output) == "0123456789abcdef0123456789abcdef")
+        #expect(checksum.hash(in: "%Error opening flash:a.bin (File not found)") == nil)
     }
 
     @Test("without a file, a definition must say its name")

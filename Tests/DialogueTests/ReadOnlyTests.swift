@@ -49,6 +49,65 @@ struct ReadOnlyTests {
             ]
         ),
         ("generic", ["show version", "display interface brief"]),
+        (
+            "cisco_iosxr",
+            [
+                "show version", "sh run | include bgp", "show bgp summary | exclude Idle", "do show clock",
+                "dir harddisk:",
+            ]
+        ),
+        (
+            "cisco_nxos",
+            ["show version", "show ip route | json", "show run | grep vlan | count", "dir bootflash:"]
+        ),
+        (
+            "nokia_srlinux",
+            [
+                "show version", "show interface | as json", "info from state / interface ethernet-1/1",
+                "diff",
+                "info / system | grep name",
+            ]
+        ),
+        (
+            "nokia_sros",
+            [
+                "show uptime", "/show router bgp summary | match Active", "info", "compare",
+                "/admin show configuration",
+            ]
+        ),
+        ("nokia_sros_classic", ["show version", "admin display-config | match bgp", "info detail"]),
+        (
+            "huawei_vrp",
+            [
+                "display version", "dis cur | include bgp", "disp ip routing-table", "dir",
+                "ping 192.0.2.1", "display this",
+            ]
+        ),
+        ("huawei_vrpv8", ["display configuration candidate", "display version | no-more"]),
+        (
+            "hp_comware",
+            ["display version", "display current-configuration | begin vlan", "tracert 192.0.2.1"]
+        ),
+        ("aruba_aoscx", ["show version", "show running-config | include vlan | count"]),
+        (
+            "paloalto_panos",
+            [
+                "show system info", "show interface all | match ethernet", "ping count 3 host 192.0.2.1",
+                "show",
+            ]
+        ),
+        (
+            "fortinet_fortios",
+            [
+                "get system status", "show full-configuration | grep -f port1", "execute ping 192.0.2.1",
+                "diagnose sys ha status",
+            ]
+        ),
+        (
+            "vyos",
+            ["show version", "run show ip route", "show configuration commands | match bgp", "compare"]
+        ),
+        ("frr_vtysh", ["show ip bgp summary", "do show version", "show running-config | include bgp"]),
     ]
 
     static let changes: [(platform: String, commands: [String])] = [
@@ -112,6 +171,82 @@ struct ReadOnlyTests {
             ]
         ),
         ("generic", ["show run | save x", "show run > x", "reload", "set x", "show x; reload"]),
+        (
+            "cisco_iosxr",
+            [
+                "show run | file disk0:x", "show run | utility tee x", "commit", "configure",
+                "show run > x", "admin",
+                "show run | include a | file x", "reload",
+            ]
+        ),
+        (
+            "cisco_nxos",
+            [
+                "show run > bootflash:x", "show run | tee x", "show run | sed s/a/b/w", "show run | vsh",
+                "reload", "no shutdown",
+            ]
+        ),
+        (
+            "nokia_srlinux",
+            [
+                "show version > /tmp/x", "show version | tee x", "commit now", "enter candidate",
+                "set / system", "tools x", "bash ls",
+            ]
+        ),
+        (
+            "nokia_sros",
+            [
+                "show uptime > cf3:x", "commit", "/configure system name x", "admin save",
+                "tools perform x", "edit-config private",
+            ]
+        ),
+        (
+            "nokia_sros_classic",
+            ["admin save", "admin reboot", "configure router", "show x > y", "file delete x"]
+        ),
+        (
+            "huawei_vrp",
+            [
+                "display version > x", "display version >> x", "save", "system-view", "reset counters",
+                "display x | redirect y", "reboot", "undo x",
+            ]
+        ),
+        (
+            "hp_comware",
+            ["display version > x", "save force", "system-view", "reboot", "display x | save y"]
+        ),
+        (
+            "aruba_aoscx",
+            [
+                "show run | redirect x", "show run > x", "configure", "write memory",
+                "erase startup-config", "boot system",
+            ]
+        ),
+        (
+            "paloalto_panos",
+            [
+                "request restart system", "commit", "ping host 192.0.2.1", "set cli pager off", "delete x",
+                "show x > y",
+            ]
+        ),
+        (
+            "fortinet_fortios",
+            [
+                "config system global", "execute reboot", "execute backup config x",
+                "diagnose debug enable", "get x | tee y",
+            ]
+        ),
+        (
+            "vyos",
+            [
+                "show version > x", "show version | tee x", "show version && reboot", "show $(reboot)",
+                "set x", "commit", "reboot", "run reboot",
+            ]
+        ),
+        (
+            "frr_vtysh",
+            ["show run | tee x", "configure", "write", "clear bgp *", "ping 192.0.2.1", "do write"]
+        ),
     ]
 
     @Test("a command that changes nothing is read-only", arguments: Self.reads)

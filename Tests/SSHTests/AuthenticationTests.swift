@@ -220,6 +220,7 @@ struct AuthenticationPlanTests {
         case .password: "password"
         case .keyboardInteractive: "keyboard-interactive"
         case .publicKey: "publickey"
+        case .agentKey(let key, _): "agent \(key.comment)"
         case .fail(let error): error.code.rawValue
         }
     }

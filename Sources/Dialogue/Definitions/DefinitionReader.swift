@@ -2,9 +2,13 @@
 struct DefinitionReader {
     private(set) var notes: [String] = []
     private var map: DefinitionMap
+    /// A published definition: these have no name inside. Some name modes that they don't have; that becomes a note, where in any other file
+    /// it is a mistake.
+    private let isPublished: Bool
 
     init(_ map: DefinitionMap) {
         self.map = map
+        self.isPublished = !map.values.contains { $0.key == "name" }
     }
 
     mutating func take(_ key: String) -> DefinitionNode? { self.map.take(key) }
@@ -17,6 +21,8 @@ struct DefinitionReader {
         self.map.noteUnknownKeys(&self.notes)
         return self.notes
     }
+
+    mutating func noteUnknownKeys(_ map: DefinitionMap) { map.noteUnknownKeys(&self.notes) }
 
     // MARK: Prompts and modes
 
@@ -90,12 +96,12 @@ struct DefinitionReader {
         let name = try node.nonEmptyString()
         if let index = modes.firstIndex(where: { $0.name == name }) { return index }
         guard !modes.isEmpty else { return nil }
-        // Published definitions exist that name a mode they don't have; where there is only one, it is clear which is meant.
-        guard modes.count == 1 else {
+        guard self.isPublished else {
             throw node.error("expected one of the modes \(modes.map(\.name).joined(separator: ", ")), not “\(name)”")
         }
-        self.notes.append(node.error("there is no mode “\(name)”; using “\(modes[0].name)”").message)
-        return 0
+        // Where there is only one, it is clear which is meant; elsewhere the device stays where it is.
+        self.notes.append(node.error("there is no mode “\(name)”, ignored").message)
+        return modes.count == 1 ? 0 : nil
     }
 
     // MARK: Instructions
@@ -105,7 +111,8 @@ struct DefinitionReader {
         let instructions = try self.instructions(node)
         for instruction in instructions {
             guard case .enterMode(let mode) = instruction, !modes.contains(where: { $0.name == mode }) else { continue }
-            throw node.error("“\(mode)” is not a mode of this file")
+            guard self.isPublished else { throw node.error("“\(mode)” is not a mode of this file") }
+            self.notes.append(node.error("“\(mode)” is not a mode of this file, ignored").message)
         }
         return instructions
     }

@@ -17,6 +17,9 @@ final class DialogueRules: Sendable {
     let lineEnding: [UInt8]
     let columns: Int
 
+    /// What stops a running command; the first is tried first. Never empty.
+    let interruptKeys: [[UInt8]]
+
     /// Any prompt of the platform, matched up to the end of the last line.
     let prompt: Pattern
     let promptExcludes: [[UInt8]]
@@ -48,6 +51,7 @@ final class DialogueRules: Sendable {
         platform: String,
         lineEnding: [UInt8],
         columns: Int,
+        interruptKeys: [[UInt8]],
         prompt: Pattern,
         promptExcludes: [[UInt8]],
         promptSpansLines: Bool,
@@ -68,6 +72,7 @@ final class DialogueRules: Sendable {
         self.platform = platform
         self.lineEnding = lineEnding
         self.columns = columns
+        self.interruptKeys = interruptKeys.isEmpty ? [[0x03]] : interruptKeys
         self.prompt = prompt
         self.promptExcludes = promptExcludes
         self.promptSpansLines = promptSpansLines

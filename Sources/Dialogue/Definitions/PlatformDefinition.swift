@@ -19,8 +19,15 @@ import Yams
 /// | `question_patterns`, `password_patterns` | questions in the middle of a command | common ones |
 /// | `failure_patterns` | lines that say that a command failed, as regular expressions | none |
 /// | `log_patterns` | lines that the device logs to the terminal unasked | none |
+/// | `interrupt` | keys that stop a running command, tried in order | Ctrl-C |
+/// | `configuration` | `mode` for configuration lines; lists of commands `commit`, `commit_confirmed` and `confirm`, `abort`, `diff` | none |
+/// | `save` | commands that make the running configuration outlive a restart | none |
+/// | `file_transfer` | `method` (`sftp`, `scp`, `none`), `directory`, `checksum` (`algorithm`, `command`, `mode`) | `sftp` |
 /// | `read_only_patterns` | commands that change nothing; each must match the whole line | none |
 /// | `read_only_excludes` | no command that one of these matches anywhere is read-only | none |
+///
+/// A command in a list is a text, or a map of `command`, `mode` and `answers` (`pattern`, `answer`, `enter: false` for a single key).
+/// `{minutes}`, `{seconds}` and `{time}` (hh:mm:ss) stand for the time in `commit_confirmed`, `{path}` for the file in `checksum`.
 ///
 /// Unknown keys are tolerated and listed in `notes`.
 package struct PlatformDefinition: Sendable {
@@ -47,8 +54,18 @@ package struct PlatformDefinition: Sendable {
     /// Appended to the user name at login (RouterOS: `+ct511w4098h`).
     package let usernameSuffix: String
 
+    /// How it is configured; `nil` where nobody has said.
+    package let configuration: ConfigurationProcedure?
+    /// What makes the running configuration outlive a restart; empty where it does anyway, or where nobody has said.
+    package let save: [CommandStep]
+    package let fileTransfer: FileTransferMethod
+
     /// What was odd in the file but does no harm: unknown keys and the like.
     package let notes: [String]
+
+    /// The mode that commands run in, and that a session is left in. `nil`: the platform has but one, or nobody has said.
+    package var defaultMode: String? { self.rules.defaultMode.map { self.rules.modes[$0].name } }
+    package var modes: [String] { self.rules.modes.map(\.name) }
 
     let rules: DialogueRules
     let readOnlyPatterns: [Pattern]
@@ -92,6 +109,9 @@ package struct PlatformDefinition: Sendable {
             columns: self.terminal.columns,
             needsPrompt: self.transport == .terminal
         )
+        self.configuration = try reader.configuration(modes: self.rules.modes)
+        self.save = try reader.save(modes: self.rules.modes)
+        self.fileTransfer = try reader.fileTransfer(modes: self.rules.modes)
         self.notes = reader.finish()
     }
 
@@ -131,6 +151,7 @@ package struct PlatformDefinition: Sendable {
             platform: platform,
             lineEnding: lineEnding,
             columns: columns,
+            interruptKeys: try reader.texts("interrupt"),
             prompt: prompt ?? never,
             promptExcludes: try reader.texts("prompt_excludes"),
             promptSpansLines: Self.spansLines(prompt, modes),

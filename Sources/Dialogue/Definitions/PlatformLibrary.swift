@@ -8,11 +8,24 @@ package struct PlatformLibrary: Sendable {
     /// The definitions in `Platforms/`, which the build puts into the program.
     private static let shipped: [(file: String, yaml: [UInt8])] = [
         ("arista_eos.yaml", PackageResources.arista_eos_yaml),
+        ("aruba_aoscx.yaml", PackageResources.aruba_aoscx_yaml),
         ("cisco_iosxe.yaml", PackageResources.cisco_iosxe_yaml),
+        ("cisco_iosxr.yaml", PackageResources.cisco_iosxr_yaml),
+        ("cisco_nxos.yaml", PackageResources.cisco_nxos_yaml),
+        ("fortinet_fortios.yaml", PackageResources.fortinet_fortios_yaml),
+        ("frr_vtysh.yaml", PackageResources.frr_vtysh_yaml),
         ("generic.yaml", PackageResources.generic_yaml),
+        ("hp_comware.yaml", PackageResources.hp_comware_yaml),
+        ("huawei_vrp.yaml", PackageResources.huawei_vrp_yaml),
+        ("huawei_vrpv8.yaml", PackageResources.huawei_vrpv8_yaml),
         ("juniper_junos.yaml", PackageResources.juniper_junos_yaml),
         ("linux.yaml", PackageResources.linux_yaml),
         ("mikrotik_routeros.yaml", PackageResources.mikrotik_routeros_yaml),
+        ("nokia_srlinux.yaml", PackageResources.nokia_srlinux_yaml),
+        ("nokia_sros.yaml", PackageResources.nokia_sros_yaml),
+        ("nokia_sros_classic.yaml", PackageResources.nokia_sros_classic_yaml),
+        ("paloalto_panos.yaml", PackageResources.paloalto_panos_yaml),
+        ("vyos.yaml", PackageResources.vyos_yaml),
     ]
 
     /// Loads the shipped definitions; those in `directory` (one YAML file a platform) are added, or override by name.

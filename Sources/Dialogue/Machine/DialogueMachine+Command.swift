@@ -3,14 +3,16 @@ extension DialogueMachine {
     mutating func start(
         _ text: [UInt8],
         kind: RunningCommand.Kind,
-        isGated: Bool,
-        expecting: PromptedInput?,
+        _ options: CommandOptions,
+        prompted: PromptedInput? = nil,
         _ actions: inout [Action]
     ) {
-        let waitsForEcho = isGated && !text.isEmpty && self.echoHabit != .silent
-        self.command = RunningCommand(text, kind: kind, stage: waitsForEcho ? .typed : .submitted, expected: expecting)
+        let waitsForEcho = options.isGated && !text.isEmpty && self.echoHabit != .silent
+        let stage: RunningCommand.Stage = waitsForEcho ? .typed : .submitted
+        self.command = RunningCommand(
+            text, kind: kind, stage: stage, options: options, prompted: prompted)
         self.hasPrevious = false
-        self.previousIsOutput = false
+        self.pendingLine = nil
         // A short echo is recognised on its line; a long one may be wrapped at a margin that only the device knows.
         let mayWrap = self.prompt.text.count + text.count > 60
         self.terminal.echo = waitsForEcho || mayWrap ? EchoMatcher(text) : nil
@@ -19,7 +21,7 @@ extension DialogueMachine {
             self.expect(.echoMissing, after: DialogueTiming.echo, &actions)
         } else {
             actions.append(.send(text + self.rules.lineEnding))
-            if kind == .setup { self.expect(.setupStalled, after: DialogueTiming.setupSilence, &actions) }
+            self.wait(&actions)
         }
     }
 
@@ -34,10 +36,16 @@ extension DialogueMachine {
 
     mutating func commandLineEnded() {
         let line = self.terminal.bytes
+        defer { self.rememberLine(line) }
         self.command.lineEnds += 1
-        if self.command.hidesLine {
-            self.command.hidesLine = false
-            return
+        if let answered = self.command.answeredLine {
+            self.command.answeredLine = nil
+            if self.command.isHidden {
+                self.command.isHidden = false
+                // The question was printed, and so it is output; what was shown of the answer isn't.
+                self.outputLineEnded(answered)
+                return
+            }
         }
         switch self.command.stage {
         case .typed:
@@ -52,6 +60,13 @@ extension DialogueMachine {
         case .probing:
             self.lineEndedWhileProbing(line)
         }
+    }
+
+    /// Where prompts span lines, the line before the last one is needed to tell one.
+    mutating func rememberLine(_ line: [UInt8]) {
+        guard self.rules.promptSpansLines else { return }
+        self.previous = line
+        self.hasPrevious = !self.terminal.isCut
     }
 
     private mutating func echoSeen() {
@@ -98,7 +113,7 @@ extension DialogueMachine {
     }
 
     /// The command as typed at a prompt, drawn by a terminal.
-    private mutating func isEcho(_ line: [UInt8], needsPrompt: Bool) -> Bool {
+    mutating func isEcho(_ line: [UInt8], needsPrompt: Bool) -> Bool {
         let text = self.command.text
         let commandCount = text.trimmedCount
         let count = line.trimmedCount
@@ -130,8 +145,8 @@ extension DialogueMachine {
     // MARK: The last line
 
     mutating func assessCommand(_ actions: inout [Action]) {
-        // Until the line of an answered question ends, it is that question still.
-        if self.command.hidesLine { return self.wait(&actions) }
+        // Until the line of an answer that nobody may see ends, it is that question still.
+        if self.command.isHidden { return self.wait(&actions) }
         switch self.command.stage {
         case .typed:
             let isDrawn =
@@ -169,8 +184,11 @@ extension DialogueMachine {
             self.expectProbe(for: self.prompt.text, &actions)
         case .pager(let index, let start):
             self.expect(.pager(index, at: start), after: DialogueTiming.drain, &actions)
-        case .expectedQuestion:
-            self.expect(.expectedQuestion, after: max(DialogueTiming.drain, self.echoPatience), &actions)
+        case .expectedQuestion(let index):
+            let isHidden =
+                self.command.options.answers[index].reply.isHidden && self.command.prompted == nil
+            let patience = isHidden ? DialogueTiming.hiddenAnswer : DialogueTiming.drain
+            self.expect(.expectedQuestion(index), after: max(patience, self.echoPatience), &actions)
         case .question:
             self.expect(.question, after: DialogueTiming.question, &actions)
         }
@@ -198,10 +216,11 @@ extension DialogueMachine {
     }
 
     /// Nothing to go by: a command of the set-up is over in no time, any other may take as long as its caller allows.
-    private mutating func wait(_ actions: inout [Action]) {
-        switch self.command.kind {
-        case .setup: self.expect(.setupStalled, after: DialogueTiming.setupSilence, &actions)
-        case .command: self.stopWaiting(&actions)
+    mutating func wait(_ actions: inout [Action]) {
+        if self.phase == .settingUp {
+            self.expect(.setupStalled, after: DialogueTiming.setupSilence, &actions)
+        } else {
+            self.stopWaiting(&actions)
         }
     }
 
@@ -224,18 +243,20 @@ extension DialogueMachine {
             self.terminal.answerPager(at: start)
             actions.append(.send(self.rules.pagers[index].key))
             self.wait(&actions)
-        case .expectedQuestion:
-            self.answerExpectedQuestion(&actions)
+        case .expectedQuestion(let index):
+            self.answerQuestion(index, &actions)
         case .question:
-            self.fail(.question(self.terminal.bytes, during: self.occasion), &actions)
+            self.leaveQuestion(.question(self.terminal.bytes, during: self.occasion), &actions)
         case .setupStalled:
             self.setupStalled(&actions)
-        case .firstPrompt, .firstPromptInDoubt, .signOnQuestion, .loginQuestion, .signOnStalled:
+        case .firstPrompt, .firstPromptInDoubt, .signOnQuestion, .loginQuestion, .signOnStalled,
+            .interruptUnanswered,
+            .interruptedPrompt:
             break
         }
     }
 
-    private var occasion: String {
+    var occasion: String {
         switch self.command.kind {
         case .setup: "“\(String(decoding: self.command.text, as: UTF8.self))”"
         case .command: "the command"

@@ -11,7 +11,7 @@ extension DialogueMachine {
         }
         if self.command.cut != nil {
             self.holdAfterPrompt(line)
-        } else if !self.terminal.isCut, line.starts(with: self.prompt.stemHead), self.beginsHolding(line) {
+        } else if !self.terminal.isCut, self.prompt.mayBegin(line), self.beginsHolding(line) {
             self.command.cut = 0
             self.hold(line)
         } else {
@@ -35,7 +35,7 @@ extension DialogueMachine {
         if !prompt.isEmpty, line.starts(with: prompt) {
             let rest = line.dropFirst(prompt.count).drop { $0 == 0x20 }
             if rest.isEmpty || self.isLogMessage(Array(rest)) {
-                self.command.cutPrompt = prompt
+                self.noteCut(prompt)
                 self.command.holdsOther = false
                 self.command.holdsLogs = !rest.isEmpty
                 return true
@@ -46,17 +46,28 @@ extension DialogueMachine {
         guard self.matchPrompt(self.rules.prompt, line) != nil, self.prompt.isConsistent(with: line.trimmed) else {
             return false
         }
-        self.command.cutPrompt = line.trimmed
+        self.noteCut(line.trimmed)
         self.command.holdsOther = false
         self.command.holdsLogs = false
         return true
+    }
+
+    private mutating func noteCut(_ prompt: [UInt8]) {
+        self.command.cutPrompt = prompt
+        self.command.cutHeader =
+            self.matchPrompt(self.rules.prompt, prompt) == .lineAndPrevious ? self.previous : nil
+    }
+
+    private func isCutHeader(_ line: [UInt8]) -> Bool {
+        guard let header = self.command.cutHeader ?? self.promptHeader else { return false }
+        return line.isText(header)
     }
 
     private mutating func holdAfterPrompt(_ line: [UInt8]) {
         self.hold(line)
         if self.isLogMessage(line) {
             self.command.holdsLogs = true
-        } else if !line.isBlank, !line.isText(self.command.cutPrompt) {
+        } else if !line.isBlank, !line.isText(self.command.cutPrompt), !self.isCutHeader(line) {
             self.command.holdsOther = true
         }
         // So much behind a prompt is output that holds a prompt-like line.
@@ -83,7 +94,7 @@ extension DialogueMachine {
         self.command.probeStart = self.command.held.count
         if self.command.cut == nil {
             self.command.cut = self.command.held.count + max(line.trimmedCount - prompt.count, 0)
-            self.command.cutPrompt = prompt
+            self.noteCut(prompt)
         }
         self.command.stage = .probing
         self.command.probes += 1
@@ -102,7 +113,12 @@ extension DialogueMachine {
         let isBounded =
             self.command.heldLines <= RunningCommand.mostHeldLines
             && self.command.held.count <= RunningCommand.mostHeldBytes
-        if isBounded, line.isBlank || line.isText(self.command.cutPrompt) || self.isLogMessage(line) { return }
+        if isBounded,
+            line.isBlank || line.isText(self.command.cutPrompt) || self.isCutHeader(line)
+                || self.isLogMessage(line)
+        {
+            return
+        }
         // Something else: the device was still busy with the command.
         self.command.stage = .output
         self.releaseHeld()
@@ -151,15 +167,27 @@ extension DialogueMachine {
             // A prompt that is only repeated may be the answer to an Enter too many: one of ours, or the second half of CR LF.
             let mayRepeat = self.command.probes > 0 || self.rules.lineEnding.count > 1
             let isBuried = !self.command.holdsOther && (self.command.holdsLogs || mayRepeat)
-            let held = self.command.held
+            var held = self.command.held[...]
             self.command.held = []
             self.command.cut = nil
-            self.release(isProven || isBuried ? held[..<min(cut, held.count)] : held[...])
+            if isProven || isBuried {
+                held = held.prefix(cut)
+                // What stands in the same line before the prompt makes the line before that one output.
+                if self.command.cutHeader != nil, held.isEmpty { self.pendingLine = nil }
+            } else if consumesPrevious {
+                // The line before the last prompt was held back too.
+                held = held.dropLast()
+                held = held.lastIndex(of: 0x0A).map { held[...$0] } ?? []
+            }
+            self.release(held)
+            self.flushPending()
+        } else if consumesPrevious {
+            self.pendingLine = nil
+        } else {
+            self.flushPending()
         }
         self.command.stage = .output
         self.learnPrompt(line)
-        if self.previousIsOutput, !consumesPrevious { self.append(self.previous) }
-        self.previousIsOutput = false
         self.hasPrevious = false
         self.checkLastLines()
         self.handOutOutput(&actions)
@@ -172,14 +200,26 @@ extension DialogueMachine {
             return self.fail(DialogueError(code: "dialogue.echo", message: message), &actions)
         }
         switch self.phase {
-        case .settingUp:
+        case .settingUp, .changingMode:
             self.setupCommandFinished(&actions)
         case .running:
-            self.phase = .ready
-            actions.append(.finished(Completion(failure: self.command.failure, prompt: self.prompt.string)))
-        case .closed, .signingOn, .ready, .failed:
+            self.complete(failure: self.command.failure, .prompt, &actions)
+        case .closed, .signingOn, .ready, .interrupting, .failed:
             break
         }
+    }
+
+    /// The running command or change of mode is over, and the device is at its prompt.
+    mutating func complete(failure: String?, _ ending: Completion.Ending, _ actions: inout [Action]) {
+        self.phase = .ready
+        self.steps = []
+        self.next = nil
+        actions.append(
+            .finished(
+                Completion(
+                    failure: failure, prompt: self.prompt.string, mode: self.modeName, ending: ending)
+            )
+        )
     }
 
     // MARK: Holding and handing out
@@ -191,7 +231,7 @@ extension DialogueMachine {
     }
 
     /// What was held back is output after all.
-    private mutating func releaseHeld() {
+    mutating func releaseHeld() {
         let held = self.command.held
         self.command.held = []
         self.command.heldLines = 0
@@ -210,7 +250,7 @@ extension DialogueMachine {
         guard !rest.isEmpty else { return }
         // Output that ends without a line end.
         let line = Array(rest)
-        self.flushPrevious()
+        self.flushPending()
         self.checkLine(line)
         if self.command.kind == .command { self.output += line }
     }
@@ -219,15 +259,13 @@ extension DialogueMachine {
     private mutating func emit(_ line: [UInt8]) {
         self.checkLine(line)
         guard self.rules.promptSpansLines else { return self.append(line) }
-        self.flushPrevious()
-        self.previous = line
-        self.hasPrevious = true
-        self.previousIsOutput = true
+        self.flushPending()
+        self.pendingLine = line
     }
 
-    private mutating func flushPrevious() {
-        if self.previousIsOutput { self.append(self.previous) }
-        self.previousIsOutput = false
+    mutating func flushPending() {
+        if let line = self.pendingLine { self.append(line) }
+        self.pendingLine = nil
     }
 
     private mutating func append(_ line: [UInt8]) {
@@ -253,10 +291,11 @@ extension DialogueMachine {
         case .probing: self.command.stage = .output
         case .output: break
         }
-        if self.command.hidesLine { return }
+        if self.command.isHidden { return }
+        self.command.answeredLine = nil
         if self.command.cut != nil { self.releaseHeld() }
         self.command.isLeading = false
-        self.flushPrevious()
+        self.flushPending()
         if self.command.kind == .command { self.output += line[..<count] }
     }
 
@@ -272,7 +311,7 @@ extension DialogueMachine {
         if self.command.outputLines <= Self.firstLines { self.checkFailure(line) }
     }
 
-    private mutating func checkLastLines() {
+    mutating func checkLastLines() {
         let unchecked = self.command.outputLines - Self.firstLines
         guard unchecked > 0, self.command.failure == nil else { return }
         for line in self.recent.last(min(unchecked, Self.lastLines)) { self.checkFailure(line) }

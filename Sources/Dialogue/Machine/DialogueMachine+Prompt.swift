@@ -10,7 +10,8 @@ extension DialogueMachine {
         /// The known prompt, behind text without a line end.
         case promptBehindText
         case pager(Int, at: Int)
-        case expectedQuestion
+        /// One that the answer of this index is for.
+        case expectedQuestion(Int)
         case question
     }
 
@@ -31,20 +32,25 @@ extension DialogueMachine {
         if !self.terminal.isCut, count == known.count, line.starts(with: known) {
             // Only the pattern can tell whether the line before belongs to the prompt.
             guard self.rules.promptSpansLines else { return .knownPrompt(consumesPrevious: false) }
-            return .knownPrompt(consumesPrevious: self.matchPrompt(self.rules.prompt, line) == .lineAndPrevious)
+            switch self.matchPrompt(self.rules.prompt, line) {
+            case .lineAndPrevious: return .knownPrompt(consumesPrevious: true)
+            case .line: return .knownPrompt(consumesPrevious: false)
+            // Half a prompt, where a whole one was known.
+            case nil where self.promptHeader != nil: return .strangePrompt
+            case nil: return .knownPrompt(consumesPrevious: false)
+            }
         }
         if count <= Self.longestPrompt, !self.terminal.isCut {
             for (index, pager) in self.rules.pagers.enumerated() {
                 if let start = self.start(of: pager.pattern, atEndOf: line) { return .pager(index, at: start) }
             }
-            if let expected = self.command.expected, self.start(of: expected.question, atEndOf: line) != nil {
-                return .expectedQuestion
-            }
-            if self.start(of: self.rules.question, atEndOf: line) != nil { return .question }
+            if let index = self.expectedQuestion(in: line) { return .expectedQuestion(index) }
+            if self.isQuestion(line), !self.isAnswered { return .question }
             if let match = self.matchPrompt(self.rules.prompt, line) {
                 return self.prompt.isConsistent(with: Array(line[..<count]))
                     ? .changedPrompt(consumesPrevious: match == .lineAndPrevious) : .strangePrompt
             }
+            if self.prompt.mayBecome(Array(line[..<count])) { return .strangePrompt }
         }
         // A prompt of one or two characters says too little.
         if known.count > 2, count > known.count, line[..<count].suffix(known.count).elementsEqual(known) {
@@ -86,23 +92,30 @@ extension DialogueMachine {
 
     // MARK: Modes
 
-    mutating func isPrompt(_ text: [UInt8], of mode: Mode) -> Bool {
-        for exclude in mode.excludes where text.contains(text: exclude) { return false }
+    private mutating func matchPrompt(of mode: Mode, _ text: [UInt8]) -> PromptMatch? {
+        for exclude in mode.excludes where text.contains(text: exclude) { return nil }
         switch mode.prompt {
-        case .exact(let exact): return text.isText(exact)
-        case .pattern(let pattern): return self.matchPrompt(pattern, text) != nil
+        case .exact(let exact): return text.isText(exact) ? .line : nil
+        case .pattern(let pattern): return self.matchPrompt(pattern, text)
         }
     }
 
     /// Takes a line for the device's prompt from now on. The mode is the one before if that has such a prompt too, otherwise the first one
     /// of the platform that has.
     mutating func learnPrompt(_ line: [UInt8]) {
-        guard !line.isText(self.prompt.text) else { return }
-        self.prompt = KnownPrompt(line)
-        if let mode = self.mode, self.isPrompt(line, of: self.rules.modes[mode]) { return }
-        self.mode = nil
-        for (index, mode) in self.rules.modes.enumerated() where self.mode == nil {
-            if self.isPrompt(line, of: mode) { self.mode = index }
+        var header: [UInt8]?
+        if self.rules.promptSpansLines, self.matchPrompt(self.rules.prompt, line) == .lineAndPrevious {
+            header = self.previous
         }
+        // On some platforms only the line before tells the mode.
+        guard !line.isText(self.prompt.text) || header != self.promptHeader else { return }
+        self.prompt = KnownPrompt(line)
+        self.promptHeader = header
+        let matches = self.rules.modes.map { self.matchPrompt(of: $0, line) }
+        // A pattern that knows both lines of a prompt says more than one that knows the last.
+        let best: PromptMatch = matches.contains(.lineAndPrevious) ? .lineAndPrevious : .line
+        self.possibleModes = matches.indices.filter { matches[$0] == best }
+        if let mode = self.mode, self.possibleModes.contains(mode) { return }
+        self.mode = self.possibleModes.first
     }
 }

@@ -1,4 +1,5 @@
-/// From the first prompt to readiness: the platform's default mode, then its opening instructions (paging off, width).
+/// The steps that nobody sees the output of: from the first prompt to readiness (the platform's default mode, then its opening instructions),
+/// and later from mode to mode.
 extension DialogueMachine {
     enum SetupStep: Sendable {
         case instruction(Instruction)
@@ -15,28 +16,55 @@ extension DialogueMachine {
         self.takeNextStep(&actions)
     }
 
+    mutating func changeMode(to name: String, _ actions: inout [Action]) {
+        self.phase = .changingMode
+        self.command = RunningCommand([], kind: .setup, stage: .output)
+        self.refusal = nil
+        guard self.rules.modeIndex(named: name) != nil else {
+            let names = self.rules.modes.map { "“\($0.name)”" }.joined(separator: ", ")
+            return self.refuse(
+                "The definition of \(self.rules.platform) has no mode “\(name)”; it has \(names.isEmpty ? "none" : names).",
+                &actions)
+        }
+        self.steps = [.instruction(.enterMode(name))]
+        self.takeNextStep(&actions)
+    }
+
     mutating func takeNextStep(_ actions: inout [Action]) {
         while let step = self.steps.popLast() {
             switch step {
             case .instruction(.write(let text)):
                 actions.append(.send(self.line(text)))
             case .instruction(.sendInput(let text)):
-                return self.start(Array(text.utf8), kind: .setup, isGated: false, expecting: nil, &actions)
+                return self.start(Array(text.utf8), kind: .setup, CommandOptions(isGated: false), &actions)
             case .instruction(.sendPromptedInput(let input)):
-                return self.start(Array(input.input.utf8), kind: .setup, isGated: false, expecting: input, &actions)
+                // Its response is looked up when the question has come.
+                let options = CommandOptions(
+                    isGated: false, answers: [Answer(to: input.question, .text(""))])
+                return self.start(Array(input.input.utf8), kind: .setup, options, prompted: input, &actions)
             case .instruction(.enterMode(let name)):
                 guard self.pushSteps(toMode: name, &actions) else { return }
             case .verify(let from, let to):
                 guard self.verify(from: from, to: to, &actions) else { return }
             }
         }
-        self.phase = .ready
-        actions.append(.ready)
+        if self.phase == .settingUp {
+            self.phase = .ready
+            actions.append(.ready)
+        } else if let next = self.next {
+            self.next = nil
+            self.phase = .running
+            self.start(Array(next.text.utf8), kind: .command, next.options, &actions)
+        } else {
+            self.complete(failure: nil, .prompt, &actions)
+        }
     }
 
     mutating func setupCommandFinished(_ actions: inout [Action]) {
         if let failure = self.command.failure {
-            self.note("“\(String(decoding: self.command.text, as: UTF8.self))” was refused: \(failure)")
+            let text = String(decoding: self.command.text, as: UTF8.self)
+            if self.phase == .settingUp { self.note("“\(text)” was refused: \(failure)") }
+            self.refusal = failure
         }
         self.takeNextStep(&actions)
     }
@@ -45,22 +73,23 @@ extension DialogueMachine {
         guard let goal = self.rules.modeIndex(named: name) else { return true }
         guard let mode = self.mode else {
             // A prompt that was recognised by its repetition only. Whatever mode it is, typing at it blindly would be worse.
-            self.note(
-                "The prompt “\(self.prompt.string)” belongs to no mode of \(self.rules.platform); “\(name)” was not entered."
-            )
+            let problem =
+                "The prompt “\(self.prompt.string)” belongs to no mode of \(self.rules.platform)"
+            guard self.phase == .settingUp else {
+                self.refuse("\(problem), so the way to mode “\(name)” is not known.", &actions)
+                return false
+            }
+            self.note("\(problem); “\(name)” was not entered.")
             return true
         }
         guard let path = self.rules.path(from: mode, to: goal) else {
             let start = self.rules.modes[mode].name
-            self.fail(
-                DialogueError(
-                    code: "privilege.denied",
-                    message: "The definition of \(self.rules.platform) has no way from mode “\(start)” to “\(name)”."
-                ),
-                &actions
-            )
+            self.refuse(
+                "The definition of \(self.rules.platform) has no way from mode “\(start)” to “\(name)”.",
+                &actions)
             return false
         }
+        self.refusal = nil
         for (from, edge, to) in path.reversed() {
             self.steps.append(.verify(from: from, to: to))
             self.steps += edge.instructions.reversed().map { .instruction($0) }
@@ -69,69 +98,41 @@ extension DialogueMachine {
     }
 
     private mutating func verify(from: Int, to: Int, _ actions: inout [Action]) -> Bool {
-        if self.mode == to { return true }
-        if self.isPrompt(self.prompt.text, of: self.rules.modes[to]) {
+        let refusal = self.refusal
+        self.refusal = nil
+        // Where the prompt can be either mode's, it proves a move only if nothing was refused on the way.
+        let isProof = refusal == nil || !self.possibleModes.contains(from)
+        if self.possibleModes.contains(to), self.mode == to || isProof {
             self.mode = to
             return true
         }
-        self.fail(self.denied(from: from, to: to), &actions)
+        self.refuse(self.denial(from: from, to: to, refusal), &actions)
         return false
     }
 
-    private func denied(from: Int, to: Int) -> DialogueError {
-        let words = self.recent.last(min(self.command.outputLines, 2)).map { String(decoding: $0, as: UTF8.self) }
-        let reason = words.isEmpty ? "no reason given" : words.joined(separator: " ")
-        return DialogueError(
-            code: "privilege.denied",
-            message: """
-                The device refused to go from mode “\(self.rules.modes[from].name)” to “\(self.rules.modes[to].name)”: \(reason). \
-                Check the user's privilege and the enable secret.
-                """
-        )
+    private func denial(from: Int, to: Int, _ refusal: String?) -> String {
+        let words = self.recent.last(min(self.command.outputLines, 2)).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        let reason = refusal ?? (words.isEmpty ? "no reason given" : words.joined(separator: " "))
+        return """
+            The device refused to go from mode “\(self.rules.modes[from].name)” to “\(self.rules.modes[to].name)”: \(reason). \
+            Check the user's privilege and the enable secret.
+            """
     }
 
-    /// The device has put the question that an instruction foresees.
-    mutating func answerExpectedQuestion(_ actions: inout [Action]) {
-        guard let expected = self.command.expected else { return }
-        guard !self.command.isExpectedAnswered else {
-            // One try: a second wrong secret may lock the account.
-            return self.fail(
-                DialogueError(
-                    code: "privilege.denied",
-                    message:
-                        "The device refused the secret for “\(expected.input)” and asked again. Check the enable secret."
-                ),
-                &actions
-            )
+    /// The mode that was asked for can't be reached: at sign-on that is the end, later the session goes on where it is.
+    private mutating func refuse(_ message: String, _ actions: inout [Action]) {
+        if self.phase == .settingUp {
+            self.fail(.privilege(message), &actions)
+        } else {
+            self.complete(failure: message, .prompt, &actions)
         }
-        self.command.isExpectedAnswered = true
-        self.command.isLeading = false
-        // A device doesn't show a secret that is typed, but if it did, nobody should read it here.
-        self.command.hidesLine = true
-        switch expected.response {
-        case .text(let text):
-            actions.append(.send(self.line(text)))
-        case .secret(.enable) where !self.hasEnableSecret:
-            return self.fail(
-                DialogueError(
-                    code: "privilege.denied",
-                    message:
-                        "The device asks for a secret after “\(expected.input)”, and the device's credential has no enable secret."
-                ),
-                &actions
-            )
-        case .secret(let name):
-            actions.append(.sendSecret(name))
-        case .unknownSecret(let name):
-            return self.fail(
-                DialogueError(
-                    code: "privilege.denied",
-                    message:
-                        "The definition of \(self.rules.platform) asks for a secret named “\(name)”; only “enable” and “login” exist."
-                ),
-                &actions
-            )
-        }
-        self.expect(.setupStalled, after: DialogueTiming.setupSilence, &actions)
+    }
+}
+
+extension DialogueError {
+    static func privilege(_ message: String) -> DialogueError {
+        DialogueError(code: "privilege.denied", message: message)
     }
 }

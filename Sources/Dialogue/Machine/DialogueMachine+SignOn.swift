@@ -33,11 +33,7 @@ extension DialogueMachine {
             self.signOn.lastLine = isAnswered ? nil : Array(line.prefix(Self.longestPrompt))
         }
         self.signOn.answeredLine = nil
-        if self.rules.promptSpansLines {
-            self.previous = line
-            self.hasPrevious = true
-            self.previousIsOutput = false
-        }
+        self.rememberLine(line)
         self.recent.append(line)
     }
 
@@ -113,7 +109,8 @@ extension DialogueMachine {
             self.expect(.signOnStalled, after: self.signOnPatience, &actions)
         case .question:
             self.fail(.question(line, during: "sign-on"), &actions)
-        case .echoMissing, .prompt, .buriedPrompt, .probeUnanswered, .expectedQuestion, .setupStalled:
+        case .echoMissing, .prompt, .buriedPrompt, .probeUnanswered, .expectedQuestion, .setupStalled,
+            .interruptUnanswered, .interruptedPrompt:
             break
         }
     }
@@ -153,7 +150,7 @@ extension DialogueError {
         return DialogueError(
             code: "dialogue.question",
             message:
-                "The device asked “\(text)” during \(occasion), and nobody said what to answer. The session was given up at this question."
+                "The device asked “\(text)” during \(occasion), and nobody said what to answer. Nothing was answered."
         )
     }
 }

@@ -16,7 +16,7 @@
 /// saved session.
 package struct DialogueMachine: Sendable {
     package enum Action: Sendable, Hashable {
-        /// Send these bytes.
+        /// Send these bytes. They may be a hidden answer: never write them to a log.
         case send([UInt8])
         /// Send the secret of this name, then the platform's line ending. Only ever asked for after the device has put a question for it.
         case sendSecret(SecretName)
@@ -28,7 +28,7 @@ package struct DialogueMachine: Sendable {
         case output([UInt8])
         /// Signed on: the machine is ready for commands.
         case ready
-        /// The running command is over; the machine is ready for the next one.
+        /// The running command or change of mode is over. Unless it ended the session, the machine is ready for the next one.
         case finished(Completion)
         /// The conversation can't go on: discard the session.
         case failed(DialogueError)
@@ -36,20 +36,39 @@ package struct DialogueMachine: Sendable {
 
     package enum SecretName: String, Sendable, Hashable { case enable, login }
 
-    /// How a command ended at its prompt.
+    /// How a command or a change of mode ended.
     package struct Completion: Sendable, Hashable {
-        /// The line of output that a failure pattern of the platform matched; `nil` when none did.
+        package enum Ending: Sendable, Hashable {
+            /// At its prompt.
+            case prompt
+            /// By `interrupt`, in a session that is proven to be in step. Nobody can know how much of the command was done.
+            case interrupted
+            /// At a question that nobody had an answer to, with the question's text. It was left with the interrupt key.
+            case question(String)
+            /// The device hung up, as the command was declared to make it do.
+            case sessionEnded
+        }
+
+        /// Why it is no success: the line of output that a failure pattern of the platform matched, or a sentence about a question or a
+        /// refused change of mode; `nil` when nothing speaks against it.
         package var failure: String?
         /// The new prompt, blanks at its end removed.
         package var prompt: String
+        /// The mode that the prompt belongs to, where the platform knows it.
+        package var mode: String?
+        package var ending: Ending
 
-        package init(failure: String?, prompt: String) {
+        package init(failure: String?, prompt: String, mode: String? = nil, ending: Ending = .prompt) {
             self.failure = failure
             self.prompt = prompt
+            self.mode = mode
+            self.ending = ending
         }
     }
 
-    enum Phase: Sendable { case closed, signingOn, settingUp, ready, running, failed }
+    enum Phase: Sendable {
+        case closed, signingOn, settingUp, ready, changingMode, running, interrupting, failed
+    }
 
     /// What is believed of the last line, to be acted on when the timer fires: only more bytes can prove it wrong.
     enum Belief: Sendable {
@@ -58,9 +77,11 @@ package struct DialogueMachine: Sendable {
         case buriedPrompt([UInt8])
         case probeUnanswered
         case pager(Int, at: Int)
-        case expectedQuestion
+        case expectedQuestion(Int)
         case question
         case setupStalled
+        case interruptUnanswered
+        case interruptedPrompt
         case firstPrompt
         case firstPromptInDoubt
         case signOnQuestion(Int)
@@ -79,8 +100,17 @@ package struct DialogueMachine: Sendable {
     var prompt = KnownPrompt([])
     /// Index of the mode that the prompt belongs to; `nil` when no mode of the platform has such a prompt.
     var mode: Int?
+    /// All modes that have such a prompt, `mode` among them.
+    var possibleModes: [Int] = []
+    /// The line before the prompt, where it belongs to it.
+    var promptHeader: [UInt8]?
     var signOn = SignOn()
     var steps: [SetupStep] = []
+    /// What a step of the change of mode under way was answered with, where that is a refusal.
+    var refusal: String?
+    /// The command that waits for the change of mode under way.
+    var next: (text: String, options: CommandOptions)?
+    var interruption = Interruption()
     var command: RunningCommand
     var belief: Belief?
     var isTimerRunning = false
@@ -93,8 +123,8 @@ package struct DialogueMachine: Sendable {
     /// The line before the current one, where prompts span lines.
     var previous: [UInt8] = []
     var hasPrevious = false
-    /// `previous` is a line of output that hasn't been handed out, because it may belong to the prompt.
-    var previousIsOutput = false
+    /// The last line of output, which hasn't been handed out because it may belong to the prompt.
+    var pendingLine: [UInt8]?
 
     /// What went wrong without doing harm, such as a refused `terminal length 0`. Holds no secrets.
     package internal(set) var notes: [String] = []
@@ -133,25 +163,46 @@ package struct DialogueMachine: Sendable {
         self.handOutOutput(&actions)
         switch self.phase {
         case .signingOn: self.assessSignOn(&actions)
-        case .settingUp, .running: self.assessCommand(&actions)
+        case .settingUp, .changingMode, .running: self.assessCommand(&actions)
+        case .interrupting: self.assessInterruption(&actions)
         case .closed, .ready, .failed: break
         }
     }
 
     /// Sends a command's text (one line, no line ending). The machine must be ready; otherwise `.failed`.
     ///
-    /// - Parameter gated: Whether to wait for the text's echo before the return key is sent. Then `commandWasSubmitted` proves
-    ///   for as long as it is false that the device has run nothing, at the price of a round trip. Without the gate, text and return key
-    ///   leave together: for commands that may be repeated. A device that is known not to echo is never waited for.
+    /// - Parameter gated: See `CommandOptions.isGated`.
     package mutating func run(_ command: String, gated: Bool = true, _ actions: inout [Action]) {
+        self.run(command, CommandOptions(isGated: gated), &actions)
+    }
+
+    /// Sends a command's text (one line, no line ending). The machine must be ready; otherwise `.failed`.
+    package mutating func run(_ command: String, _ options: CommandOptions, _ actions: inout [Action]) {
         guard self.phase == .ready else {
             return self.fail(.state("A command was sent before the one before it was over."), &actions)
         }
         guard Self.isSendable(command) else {
             return self.fail(.state("A command must be one line without control characters."), &actions)
         }
+        if let mode = options.mode, !self.isInMode(mode) {
+            self.next = (command, options)
+            return self.changeMode(to: mode, &actions)
+        }
         self.phase = .running
-        self.start(Array(command.utf8), kind: .command, isGated: gated, expecting: nil, &actions)
+        self.start(Array(command.utf8), kind: .command, options, &actions)
+    }
+
+    /// Goes to another mode of the platform, along its mode graph. After each step the mode is read from the device's prompt, not assumed.
+    /// The machine must be ready; otherwise `.failed`.
+    ///
+    /// Ends with `.finished`, within this call if the device is in that mode already. A refusal is a `Completion.failure`, and the session
+    /// goes on in the mode that the device is in then. No output comes, and `commandWasSubmitted` stays false.
+    package mutating func enterMode(_ name: String, _ actions: inout [Action]) {
+        guard self.phase == .ready else {
+            return self.fail(
+                .state("A change of mode was asked for before the command before it was over."), &actions)
+        }
+        self.changeMode(to: name, &actions)
     }
 
     package mutating func timerFired(_ actions: inout [Action]) {
@@ -160,7 +211,8 @@ package struct DialogueMachine: Sendable {
         self.belief = nil
         switch self.phase {
         case .signingOn: self.actInSignOn(on: belief, &actions)
-        case .settingUp, .running: self.actInCommand(on: belief, &actions)
+        case .settingUp, .changingMode, .running: self.actInCommand(on: belief, &actions)
+        case .interrupting: self.actInInterruption(on: belief, &actions)
         case .closed, .ready, .failed: break
         }
     }
@@ -194,6 +246,12 @@ package struct DialogueMachine: Sendable {
     /// Ready for a command.
     package var isReady: Bool { self.phase == .ready }
 
+    /// Whether the device is in a mode, as far as its prompt tells.
+    func isInMode(_ name: String) -> Bool {
+        guard let index = self.rules.modeIndex(named: name) else { return false }
+        return self.mode == index
+    }
+
     /// The name of the mode that the device is in, as far as its prompt tells.
     package var modeName: String? { self.mode.map { self.rules.modes[$0].name } }
 
@@ -202,15 +260,17 @@ package struct DialogueMachine: Sendable {
     package var tail: String {
         var text = self.recent.text
         switch self.phase {
-        case .settingUp, .running:
+        case .settingUp, .changingMode, .running:
             switch self.command.stage {
             case .typed, .submitted, .echoed: return text
             case .output, .probing: break
             }
             text += String(decoding: self.command.held.suffix(1_024), as: UTF8.self)
-            if self.command.hidesLine { return text }
-        case .closed, .signingOn, .ready, .failed:
+        case .closed, .signingOn, .ready, .interrupting, .failed:
             break
+        }
+        if self.command.isHidden {
+            return text + String(decoding: self.command.answeredLine ?? [], as: UTF8.self)
         }
         return text + String(decoding: self.terminal.bytes.suffix(256), as: UTF8.self)
     }
@@ -253,7 +313,8 @@ package struct DialogueMachine: Sendable {
     private mutating func lineEnded() {
         switch self.phase {
         case .signingOn: self.signOnLineEnded()
-        case .settingUp, .running: self.commandLineEnded()
+        case .settingUp, .changingMode, .running: self.commandLineEnded()
+        case .interrupting: self.interruptionLineEnded()
         case .ready: self.recent.append(self.terminal.bytes)
         case .closed, .failed: break
         }
@@ -261,12 +322,19 @@ package struct DialogueMachine: Sendable {
 
     private mutating func lineOverflowed() {
         switch self.phase {
-        case .settingUp, .running: self.commandLineOverflowed()
-        case .closed, .signingOn, .ready, .failed: self.terminal.removeFirst(self.terminal.bytes.count / 2)
+        case .settingUp, .changingMode, .running: self.commandLineOverflowed()
+        case .closed, .signingOn, .ready, .interrupting, .failed:
+            self.terminal.removeFirst(self.terminal.bytes.count / 2)
         }
     }
 }
 
 extension DialogueError {
-    static func state(_ message: String) -> DialogueError { DialogueError(code: "dialogue.state", message: message) }
+    static func interrupt(_ message: String) -> DialogueError {
+        DialogueError(code: "dialogue.interrupt", message: message)
+    }
+
+    static func state(_ message: String) -> DialogueError {
+        DialogueError(code: "dialogue.state", message: message)
+    }
 }

@@ -18,6 +18,12 @@ enum DialogueTiming {
     static let probe: Duration = .seconds(5)
     /// Text that looks like a question. Progress messages can look like one, but not for that long.
     static let question: Duration = .seconds(1)
+    /// A question that a hidden answer is for, by a pattern that may be loose: it must be the device's last word.
+    static let hiddenAnswer: Duration = .milliseconds(100)
+    /// A prompt after the interrupt key, or after the Enter behind it: longer than between two packets of one answer.
+    static let interruptedPrompt: Duration = .milliseconds(200)
+    /// How long a device may take to come back from a command that is interrupted, until the key is pressed again.
+    static let interrupt: Duration = .seconds(3)
     /// Echo of a command that is typed without its return key: a busy device on a satellite link shows it within a second; a device that
     /// doesn't echo costs this once or twice, until that is known.
     static let echo: Duration = .seconds(1)

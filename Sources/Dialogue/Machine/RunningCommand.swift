@@ -21,11 +21,18 @@ struct RunningCommand: Sendable {
     /// Who wants to know.
     enum Kind: Sendable { case command, setup }
 
-    /// A question that the device may put, and what to answer.
-    var expected: PromptedInput?
-    var isExpectedAnswered = false
-    /// The next line end closes the line that a question was answered in, maybe with a secret.
-    var hidesLine = false
+    let options: CommandOptions
+    /// The instruction that this command of the set-up comes from; its question is the only one in `options.answers`.
+    let prompted: PromptedInput?
+    /// Which of the answers have been given.
+    var givenAnswers: Set<Int> = []
+    var answerCount = 0
+    /// The unterminated line that has been answered, as it was then.
+    var answeredLine: [UInt8]?
+    /// What was typed into it, to tell its echo from another question.
+    var answerText: [UInt8] = []
+    /// The answer is hidden: what follows in its line must not be seen.
+    var isHidden = false
 
     /// Lines that ended since the return key was sent.
     var lineEnds = 0
@@ -39,6 +46,8 @@ struct RunningCommand: Sendable {
     var cut: Int?
     /// The prompt that stands there.
     var cutPrompt: [UInt8] = []
+    /// The line before it, where that belongs to it. It isn't in `held`.
+    var cutHeader: [UInt8]?
     /// Something else than log messages and prompts stands after it.
     var holdsOther = false
     var holdsLogs = false
@@ -58,6 +67,8 @@ struct RunningCommand: Sendable {
     /// More pages than any output has; a device that asks for more is talking to itself.
     var pages = 0
     static let mostPages = 100_000
+    /// The same for questions.
+    static let mostAnswers = 1_000
     /// Lines and bytes that are held back at most while it is open what they are.
     static let mostHeldLines = 64
     static let mostHeldBytes = 16_384
@@ -67,10 +78,17 @@ struct RunningCommand: Sendable {
     /// Enters that are spent on one command at most.
     static let mostProbes = 2
 
-    init(_ text: [UInt8], kind: Kind, stage: Stage, expected: PromptedInput? = nil) {
+    init(
+        _ text: [UInt8],
+        kind: Kind,
+        stage: Stage,
+        options: CommandOptions = CommandOptions(),
+        prompted: PromptedInput? = nil
+    ) {
         self.text = text
         self.kind = kind
         self.stage = stage
-        self.expected = expected
+        self.options = options
+        self.prompted = prompted
     }
 }

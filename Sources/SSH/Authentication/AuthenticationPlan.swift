@@ -11,6 +11,7 @@ struct AuthenticationPlan: Sendable {
         case keyboardInteractive(Secret)
         /// With an RSA key, the name of the signature algorithm; `nil`: the key's own.
         case publicKey(PreparedKey, signature: String?)
+        case agentKey(AgentKey, signature: String?)
         case fail(SSHError)
     }
 
@@ -44,7 +45,7 @@ struct AuthenticationPlan: Sendable {
     /// - Parameter server: the server's identification string, which decides how RSA keys sign.
     mutating func start(server: String) -> Action {
         for credential in self.credentials {
-            if case .key(let key) = credential, key.isRSA, key.parsed != nil {
+            if credential.signsRSA {
                 for (index, signature) in RSASignatures.order(server: server).enumerated() {
                     self.untried.append(
                         Attempt(credential: credential, signature: signature.label, repeatsKey: index > 0))
@@ -93,6 +94,8 @@ struct AuthenticationPlan: Sendable {
             return nil
         case .key(let key):
             return self.offer.contains("publickey") ? .publicKey(key, signature: attempt.signature) : nil
+        case .agent(let key):
+            return self.offer.contains("publickey") ? .agentKey(key, signature: attempt.signature) : nil
         case .unusable:
             return nil
         }

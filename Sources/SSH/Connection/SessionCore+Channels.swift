@@ -6,6 +6,8 @@ extension SessionCore {
     /// Channels open or asked for at a time, and channels whose close the server owes an answer to.
     private static let maximumChannels = 256
     private static let maximumClosing = 64
+    /// The receive window of a channel that is opened in reserve.
+    private static let spareWindow = SessionChannel.Request.command("").window
 
     /// Puts a channel in line. It hears of everything through its callbacks, also of a refusal here.
     func enqueue(_ channel: SessionChannel) {
@@ -26,14 +28,15 @@ extension SessionCore {
             return
         }
         self.waiting.append(channel)
-        channel.startTimer()
+        // A tunnel's owner has a timer of its own: it is part of a connection attempt.
+        if !channel.request.isTunnel { channel.startTimer() }
         self.pump()
     }
 
     /// Whether channels may give libssh2 more to send.
     var takesOutput: Bool {
         guard let wire = self.session?.wire, wire.outbound.readableBytes < Self.maximumUnflushed else { return false }
-        return self.context?.channel.isWritable ?? false
+        return self.transport?.isWritable ?? false
     }
 
     private static let maximumUnflushed = 256 * 1024
@@ -55,7 +58,7 @@ extension SessionCore {
             guard !self.waiting.isEmpty, !self.opensAfterClose || self.closing.isEmpty else { return false }
             self.opensAfterClose = false
             let next = self.waiting.removeFirst()
-            if case .fresh(let handle) = self.parked, !handle.isAtEnd {
+            if case .fresh(let handle) = self.parked, !handle.isAtEnd, next.request.window == Self.spareWindow {
                 self.parked = nil
                 self.hasOpened(next, handle)
                 return true
@@ -63,7 +66,8 @@ extension SessionCore {
             next.isBeingOpened()
             self.opening = .channel(next)
         }
-        let result = session.openChannel(window: SessionChannel.window)
+        let result = session.openChannel(
+            self.opening?.owner?.request, window: self.opening?.owner?.request.window ?? Self.spareWindow)
         if case .pending = result { return false }
         let opening = self.opening
         self.opening = nil

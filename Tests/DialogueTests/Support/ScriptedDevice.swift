@@ -14,6 +14,13 @@ enum Turn: Sendable {
     case waits
     /// The user's command.
     case runs(String)
+    case runsWith(String, CommandOptions)
+    /// The user asks for a mode.
+    case enters(String)
+    /// The user interrupts what is running, when the device has no more to say.
+    case interrupts
+    /// The device hangs up.
+    case closes
 }
 
 extension [Turn] {
@@ -25,6 +32,13 @@ extension [Turn] {
     /// The same for a user's command.
     static func command(_ text: String, ending: String = "\r", _ answer: String) -> [Turn] {
         [.runs(text)] + .setup(text, ending: ending, answer)
+    }
+
+    /// A change of mode, which is one command.
+    static func mode(_ name: String, _ text: String, ending: String = "\r", _ answer: String)
+        -> [Turn]
+    {
+        [.enters(name)] + .setup(text, ending: ending, answer)
     }
 
     /// The transcript with what the device prints last cut at its end by `text`.
@@ -153,7 +167,7 @@ struct ScriptedDevice {
                 guard self.take("«\(name.rawValue)»") else { return bytes }
             case .waits:
                 guard bytes.isEmpty, self.machine.isReady else { return bytes }
-            case .runs: return bytes
+            case .runs, .runsWith, .enters, .interrupts, .closes: return bytes
             }
             turns = turns.dropFirst()
         }
@@ -167,13 +181,33 @@ struct ScriptedDevice {
     }
 
     private mutating func startCommand(_ turns: inout ArraySlice<Turn>) -> Bool {
-        guard case .runs(let text)? = turns.first, self.machine.isReady else { return false }
+        guard let turn = turns.first else { return false }
+        switch turn {
+        case .runs(let text) where self.machine.isReady:
+            self.begin(text) { [gated] in $0.run(text, gated: gated, &$1) }
+        case .runsWith(let text, var options) where self.machine.isReady:
+            options.isGated = self.gated
+            self.begin(text) { [options] in $0.run(text, options, &$1) }
+        case .enters(let name) where self.machine.isReady:
+            self.begin("→ " + name) { $0.enterMode(name, &$1) }
+        case .interrupts where self.timer == nil:
+            self.perform { $0.interrupt(&$1) }
+        case .closes:
+            self.perform { $0.closed(&$1) }
+        default:
+            return false
+        }
         turns = turns.dropFirst()
+        return true
+    }
+
+    private mutating func begin(
+        _ text: String,
+        _ event: (inout DialogueMachine, inout [DialogueMachine.Action]) -> Void
+    ) {
         self.keys = ""
         self.conversation.commands.append(.init(text: text))
-        let gated = self.gated
-        self.perform { $0.run(text, gated: gated, &$1) }
-        return true
+        self.perform(event)
     }
 
     private mutating func deliver(_ bytes: [UInt8]) {
@@ -236,9 +270,11 @@ struct ScriptedDevice {
     }
 }
 
+private let shippedPlatforms = Result { () throws(PlatformError) in try PlatformLibrary() }
+
 /// The shipped platforms.
 func platform(_ name: String) throws -> PlatformDefinition {
-    try #require(try PlatformLibrary().platform(named: name))
+    try #require(try shippedPlatforms.get().platform(named: name))
 }
 
 /// Plays a script in one go.

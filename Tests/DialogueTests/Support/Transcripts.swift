@@ -10,6 +10,8 @@ enum Transcripts {
         var outputs: [String]
         var failures: [String?]
         var lastPrompt: String
+        /// What is typed as a farewell.
+        var farewell = "exit\r"
         /// The output holds lines that look like the prompt, or the device draws its prompt more than once: a pause behind one of them
         /// can't be told from the end.
         var hasPromptLikeText = false
@@ -17,7 +19,9 @@ enum Transcripts {
         var testDescription: String { self.name }
     }
 
-    static let all: [Fixture] = [ios, iosEnable, eos, junos, routeros, routeros6, generic]
+    static let all: [Fixture] =
+        [ios, iosEnable, eos, junos, routeros, routeros6, generic]
+        + [xr, nxos, srlinux, sros, srosClassic, vrp, vrp8, comware, aoscx, panos, fortios, vyos, frr]
 
     static let iosSetup: [Turn] =
         [.prints("\r\n*** Authorised users only ***\r\n\r\nr1#")]
@@ -141,6 +145,7 @@ enum Transcripts {
         outputs: ["Flags: X - disabled\n 0   10.0.0.1/24\n\n", "bad command name foo (line 1 column 2)\n"],
         failures: [nil, "bad command name foo (line 1 column 2)"],
         lastPrompt: "[admin@Core Zürich] >",
+        farewell: "/quit\r\n",
         hasPromptLikeText: true
     )
 
@@ -156,7 +161,8 @@ enum Transcripts {
             + .command("print", ending: "\r\n", " 0   10.0.0.1/24\r\n[admin@MT] /ip address> "),
         outputs: ["", " 0   10.0.0.1/24\n"],
         failures: [nil, nil],
-        lastPrompt: "[admin@MT] /ip address>"
+        lastPrompt: "[admin@MT] /ip address>",
+        farewell: "/quit\r\n"
     )
 
     static let generic = Fixture(

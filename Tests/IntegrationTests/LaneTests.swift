@@ -1,3 +1,4 @@
+import Foundation
 import Jobs
 import Testing
 
@@ -24,15 +25,16 @@ extension Integration {
         @Test("a device that never answers delays no other; its tasks expire at their deadlines, the waiting ones too")
         func mute() async throws {
             try await Fleet.with(devices: 8) { fleet in
-                try await fleet.startWorkers("worker")
+                // At the end one task still hangs: it isn't waited for.
+                try await fleet.startWorkers("worker") { $0.drainTimeout = .milliseconds(100) }
                 let (mute, forever) = (fleet.devices[0], fleet.devices[1])
                 mute.setFault(.hangAfterLogin)
                 forever.setFault(.hangAfterLogin)
-                // This one is still hanging when everything else is over.
+                let before = Int64(Date.now.timeIntervalSince1970 * 1_000)
                 try await fleet.submit("hangs", to: [forever.name], "show clock", deadline: .seconds(600))
-                try await fleet.submit("first", to: [mute.name], "show clock", deadline: .seconds(2), key: "mute")
-                try await fleet.submit("second", to: [mute.name], "show clock", deadline: .seconds(2), key: "mute")
-                try await until("both are logged in to") { mute.counters.logins >= 1 && forever.counters.logins >= 1 }
+                try await fleet.submit("first", to: [mute.name], "show clock", deadline: .seconds(4), key: "mute")
+                try await fleet.submit("second", to: [mute.name], "show clock", deadline: .seconds(4), key: "mute")
+                try await until("the device is logged in to") { forever.counters.logins == 1 }
 
                 let others = fleet.devices.dropFirst(2).map(\.name)
                 try await fleet.submit("others", to: others, "show clock")
@@ -44,9 +46,8 @@ extension Integration {
                     #expect(result.outcome == .expired)
                     #expect(result.error?.code == "deadline.exceeded")
                     let record = try #require(try fleet.replies.replies.last { $0.reply.job == job }?.record)
-                    let accepted = try #require(try fleet.replies.replies.first { $0.reply.job == job }?.record)
-                    let taken = (record.timestamp ?? 0) - (accepted.timestamp ?? 0)
-                    #expect(taken > 500 && taken < 30_000, "\(job) ended \(taken) ms after it was accepted")
+                    let taken = (record.timestamp ?? 0) - before
+                    #expect(taken >= 3_900 && taken < 40_000, "\(job) ended after \(taken) ms")
                 }
                 #expect(mute.commands.isEmpty)
                 #expect(try fleet.replies.results(of: "hangs").isEmpty)

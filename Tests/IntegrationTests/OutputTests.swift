@@ -67,7 +67,7 @@ extension Integration {
         @Test("what a command has printed so far is on the topic while it still runs")
         func live() async throws {
             try await Fleet.with { fleet in
-                try await fleet.startWorkers("worker")
+                try await fleet.startWorkers("worker") { $0.drainTimeout = .milliseconds(100) }
                 try await fleet.submit("live", "lab output 1000", "lab sleep 600000", effect: .read, stream: true)
                 try await fleet.replies.read("output") { _ in
                     try fleet.replies.replies.contains { $0.reply.type == "output" }

@@ -4,6 +4,7 @@ import Lab
 import Logging
 import TestSupport
 import Testing
+import Worker
 
 /// One broker for the whole suite, behind the proxy that makes it behave; each test has topics and groups of its own on it.
 final class Cluster: Sendable {
@@ -47,6 +48,13 @@ final class Cluster: Sendable {
         await self.leash.drop()
         await self.proxy.stop()
         await self.broker.stop()
+    }
+
+    /// Partitions of a topic, through the producer: it then knows the topic, and the first record doesn't wait for the library to look it up,
+    /// which it does once a second.
+    @discardableResult
+    func partitionCount(of topic: String) async throws -> Int32 {
+        try await Blocking.run { [producer = self.producer] in try producer.partitionCount(of: topic) }
     }
 
     /// Silent, unless `TETHER_TEST_LOG` names a level.

@@ -58,6 +58,7 @@ final class Fleet {
                 )
             }
         )
+        for topic in topics.all { try await cluster.partitionCount(of: topic) }
         self.replies = try await TopicLog(topics.results, on: cluster)
         self.deadLetters = try await TopicLog(topics.deadLetters, on: cluster)
         self.farm = try DeviceFarm(DeviceFarm.Options(personalities: [personality], count: count))

@@ -37,7 +37,7 @@ final class TopicLog {
     /// Reads to the end: everything that was acknowledged before this call is there when it returns.
     func readToEnd() async throws {
         let mark = Array("end of \(self.topic)".utf8)
-        let partitions = try await self.cluster.admin.describe([self.topic])[self.topic]?.partitions ?? 0
+        let partitions = try await self.cluster.partitionCount(of: self.topic)
         for partition in 0..<partitions {
             try await self.cluster.producer.send(
                 acknowledged: ProducerRecord(topic: self.topic, partition: partition, key: mark, value: nil))

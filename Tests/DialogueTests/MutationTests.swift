@@ -90,8 +90,10 @@ struct MutationTests {
         let hasReachedCut = conversation.commands.count == fixture.outputs.count
         if device.timersFired >= limit { return (mutations, hasReachedCut, "no end of timers") }
         guard hasReachedCut, let completion = last?.completion else { return (mutations, hasReachedCut, nil) }
-        // A change of mode may be refused; that is no success.
-        if last?.text.hasPrefix("→") == true, completion.failure != nil { return (mutations, true, nil) }
+        // A change of mode may be refused; that is no success. And a prompt may be damaged into that of the mode that is asked for.
+        if last?.text.hasPrefix("→") == true, completion.failure != nil || last?.typed == "" {
+            return (mutations, false, nil)
+        }
         return (mutations, true, "a cut answer was taken for a whole one: \(completion), sequel \(sequel)")
     }
 

@@ -86,6 +86,8 @@ struct SplitMix64: RandomNumberGenerator {
 struct Conversation: Hashable {
     struct Command: Hashable {
         var text: String
+        /// What was typed for it.
+        var typed = ""
         var output: [UInt8] = []
         var completion: DialogueMachine.Completion?
 
@@ -283,6 +285,9 @@ struct ScriptedDevice {
     private mutating func type(_ text: String) {
         self.keys += text
         self.conversation.typed += text
+        if !self.conversation.commands.isEmpty {
+            self.conversation.commands[self.conversation.commands.count - 1].typed += text
+        }
     }
 }
 

@@ -135,8 +135,13 @@ let package = Package(
         .executableTarget(
             name: "TetherBench",
             dependencies: [
-                "Devices", "Jobs", "Kafka", "Lab",
+                "Devices", "Jobs", "Kafka", "SSH",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             exclude: ["Floor"],
             swiftSettings: settings
@@ -150,14 +155,17 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["CRDKafka", "Lab"],
+            dependencies: [
+                "CRDKafka", "Lab",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
         .testTarget(
             name: "SSHTests",
             dependencies: [
-                "SSH", "TestSupport",
+                "SSH", "Lab", "TestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -175,6 +183,7 @@ let package = Package(
             name: "LabTests",
             dependencies: [
                 "CLibSSH", "Lab", "TestSupport",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
@@ -182,7 +191,13 @@ let package = Package(
         ),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Worker", "Lab", "TestSupport"],
+            dependencies: [
+                "Devices", "Jobs", "Kafka", "Lab", "TestSupport", "Worker",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings
         ),
     ],

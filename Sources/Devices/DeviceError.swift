@@ -43,7 +43,8 @@ public struct DeviceError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Says nothing about whether the command may be sent again: that is `delivery`'s.
     public var isRetriable: Bool {
         switch self.code {
-        case "connect.unresolved", "connect.refused", "connect.timeout", "connect.failed", "ssh.handshake", "ssh.channel",
+        case "connect.unresolved", "connect.refused", "connect.timeout", "connect.failed", "ssh.handshake",
+            "ssh.channel",
             "session.lost", "session.closed", "session.limit", "prompt.timeout", "command.timeout":
             true
         default: false

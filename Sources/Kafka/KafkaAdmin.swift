@@ -10,7 +10,9 @@ package final class KafkaAdmin: Sendable {
         /// Topic configuration (`cleanup.policy`, `retention.ms`, `min.insync.replicas`, …).
         package var configuration: [String: String]
 
-        package init(name: String, partitions: Int32, replicationFactor: Int32 = -1, configuration: [String: String] = [:]) {
+        package init(
+            name: String, partitions: Int32, replicationFactor: Int32 = -1, configuration: [String: String] = [:]
+        ) {
             self.name = name
             self.partitions = partitions
             self.replicationFactor = replicationFactor

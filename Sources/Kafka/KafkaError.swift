@@ -66,7 +66,8 @@ extension KafkaError {
         KafkaError(
             code: "kafka.illegal_generation",
             number: 22,
-            message: "\(action) was refused: \(partition) is not assigned to this member (any more). Leave it to its owner.",
+            message:
+                "\(action) was refused: \(partition) is not assigned to this member (any more). Leave it to its owner.",
             requiresAbort: true
         )
     }

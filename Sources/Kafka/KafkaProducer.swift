@@ -31,6 +31,9 @@ package final class KafkaProducer: Sendable {
     /// Queues a record. Never blocks. `completion` is called once, on the producer's own thread, with the partition and offset
     /// when the record is acknowledged by all in-sync replicas, or with the reason why it never will be; it must not block.
     ///
+    /// The first record of a transactional producer to a topic may take a second, which librdkafka spends waiting to look at its new topics; ask for
+    /// ``partitionCount(of:timeout:)`` before to avoid that.
+    ///
     /// - Throws: `kafka.queue_full` (retriable), `kafka.msg_size_too_large`, `kafka.closed`, or the fatal error that ended this producer. `completion` isn't called then.
     package func send(
         _ record: ProducerRecord,
@@ -62,7 +65,7 @@ package final class KafkaProducer: Sendable {
     }
 
     /// The number of partitions of a topic, cached for half a minute.
-    /// - Throws: `kafka.unknown_topic_or_part`, `kafka.timed_out`. Blocks at most `timeout`.
+    /// - Throws: `kafka.unknown_topic_or_part`, `kafka.timed_out`, `kafka.transport`. Blocks at most `timeout`.
     package func partitionCount(of topic: String, timeout: Duration = .seconds(10)) throws(KafkaError) -> Int32 {
         let now = ContinuousClock.now
         let known = self.partitionCounts.withLockedValue { $0[topic] }

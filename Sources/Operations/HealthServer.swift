@@ -32,7 +32,8 @@ package struct HealthServer: Service {
                     try channel.pipeline.syncOperations.addHandler(HealthHandler(status: status))
                 }
             }
-        self.logger.info("health checks are served", metadata: ["address": "\(server.channel.localAddress?.description ?? "")"])
+        self.logger.info(
+            "health checks are served", metadata: ["address": "\(server.channel.localAddress?.description ?? "")"])
         try await withTaskCancellationOrGracefulShutdownHandler {
             try await server.executeThenClose { connections in
                 for try await _ in connections {}
@@ -65,7 +66,8 @@ private final class HealthHandler: ChannelInboundHandler {
             }
         let body = ByteBuffer(string: answer.1)
         let headers: HTTPHeaders = [
-            "content-type": "application/json", "content-length": String(body.readableBytes), "cache-control": "no-store",
+            "content-type": "application/json", "content-length": String(body.readableBytes),
+            "cache-control": "no-store",
         ]
         let head = HTTPResponseHead(version: request.version, status: answer.0, headers: headers)
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)

@@ -30,6 +30,18 @@ public struct SSHError: Error, Sendable, CustomStringConvertible {
         public static let authenticationTimeout = Code(rawValue: "auth.timeout")
         /// The server refused a channel, a terminal, a shell or a command.
         public static let channelRefused = Code(rawValue: "ssh.channel")
+        /// The server offers no file transfer of the asked kind.
+        public static let transferRefused = Code(rawValue: "transfer.refused")
+        /// The file, or the folder it is to go to, doesn't exist.
+        public static let transferNoSuchFile = Code(rawValue: "transfer.no_such_file")
+        /// The file or its folder may not be read or written.
+        public static let transferDenied = Code(rawValue: "transfer.denied")
+        /// The receiving side has no room left.
+        public static let transferNoSpace = Code(rawValue: "transfer.no_space")
+        /// The transfer failed in another way: the message holds the peer's words.
+        public static let transferFailed = Code(rawValue: "transfer.failed")
+        /// Fewer or more bytes arrived than the file has.
+        public static let transferIncomplete = Code(rawValue: "transfer.incomplete")
         /// The connection broke, or the peer went silent.
         public static let sessionLost = Code(rawValue: "session.lost")
         /// This side closed the connection.

@@ -10,20 +10,29 @@ struct AssignmentTests {
     @Test("records are admitted from the start of a partition to its release, and never twice in a row")
     func admission() {
         var assignment = Assignment()
-        #expect(!assignment.admit(self.a, offset: 0))
+        let result1 = assignment.admit(self.a, offset: 0)
+        #expect(!result1)
         assignment.grant([self.a])
-        #expect(!assignment.admit(self.a, offset: 0))
-        #expect(assignment.start([self.a]).isEmpty)
-        #expect(assignment.admit(self.a, offset: 5))
-        #expect(!assignment.admit(self.a, offset: 5))
-        #expect(assignment.admit(self.a, offset: 6))
+        let result2 = assignment.admit(self.a, offset: 0)
+        #expect(!result2)
+        let result3 = assignment.start([self.a])
+        #expect(result3.isEmpty)
+        let result4 = assignment.admit(self.a, offset: 5)
+        #expect(result4)
+        let result5 = assignment.admit(self.a, offset: 5)
+        #expect(!result5)
+        let result6 = assignment.admit(self.a, offset: 6)
+        #expect(result6)
         // The log was cut off and begins anew: that is not the same record.
-        #expect(assignment.admit(self.a, offset: 0))
+        let result7 = assignment.admit(self.a, offset: 0)
+        #expect(result7)
         assignment.release([self.a])
-        #expect(!assignment.admit(self.a, offset: 7))
+        let result8 = assignment.admit(self.a, offset: 7)
+        #expect(!result8)
         assignment.grant([self.a])
         _ = assignment.start([self.a])
-        #expect(assignment.admit(self.a, offset: 0))
+        let result9 = assignment.admit(self.a, offset: 0)
+        #expect(result9)
     }
 
     @Test("what was lost stays lost for its partitions, and is no longer ours to commit, but new grants are")
@@ -46,17 +55,24 @@ struct AssignmentTests {
     func pauseBeforeStart() {
         var assignment = Assignment()
         assignment.grant([self.a, self.b])
-        #expect(assignment.setPaused(true, [self.a, self.b]).started.isEmpty)
-        #expect(assignment.setPaused(false, [self.b]).started.isEmpty)
-        #expect(assignment.start([self.a, self.b]) == [self.a])
-        #expect(assignment.setPaused(true, [self.b]).started == [self.b])
-        #expect(assignment.setPaused(true, [TopicPartition("x", 0)]).foreign == TopicPartition("x", 0))
+        let result10 = assignment.setPaused(true, [self.a, self.b])
+        #expect(result10.started.isEmpty)
+        let result11 = assignment.setPaused(false, [self.b])
+        #expect(result11.started.isEmpty)
+        let result12 = assignment.start([self.a, self.b])
+        #expect(result12 == [self.a])
+        let result13 = assignment.setPaused(true, [self.b])
+        #expect(result13.started == [self.b])
+        let result14 = assignment.setPaused(true, [TopicPartition("x", 0)])
+        #expect(result14.foreign == TopicPartition("x", 0))
     }
 }
 
 @Suite("Pending commits")
 struct PendingCommitsTests {
-    private func caller(_ partitions: [TopicPartition], at deadline: ContinuousClock.Instant = .now) -> PendingCommits.Caller {
+    private func caller(_ partitions: [TopicPartition], at deadline: ContinuousClock.Instant = .now)
+        -> PendingCommits.Caller
+    {
         PendingCommits.Caller(partitions: partitions, deadline: deadline, completion: { _ in })
     }
 
@@ -65,13 +81,16 @@ struct PendingCommitsTests {
         let a = TopicPartition("t", 0)
         let b = TopicPartition("t", 1)
         var pending = PendingCommits()
-        #expect(pending.takeBatch() == nil)
+        let nothing = pending.takeBatch()
+        #expect(nothing == nil)
         pending.submit([.init(a, offset: 1, metadata: "x")], self.caller([a]))
         pending.submit([.init(b, offset: 7), .init(a, offset: 2, metadata: "y")], self.caller([b, a]))
-        let batch = try #require(pending.takeBatch())
+        let taken = pending.takeBatch()
+        let batch = try #require(taken)
         #expect(batch.offsets == [.init(a, offset: 2, metadata: "y"), .init(b, offset: 7)])
         #expect(batch.callers.count == 2)
-        #expect(pending.takeBatch() == nil)
+        let rest = pending.takeBatch()
+        #expect(rest == nil)
     }
 
     @Test("a partition that isn't ours ends only the commits that name it")
@@ -81,7 +100,8 @@ struct PendingCommitsTests {
         var pending = PendingCommits()
         pending.submit([.init(a, offset: 1)], self.caller([a]))
         pending.submit([.init(b, offset: 1)], self.caller([b]))
-        var batch = try #require(pending.takeBatch())
+        let taken = pending.takeBatch()
+        var batch = try #require(taken)
         let refused = batch.refuse([b: .notAssigned(b, "Committing")])
         #expect(refused.map(\.1.code) == ["kafka.illegal_generation"])
         #expect(batch.offsets == [.init(a, offset: 1)])
@@ -95,8 +115,10 @@ struct PendingCommitsTests {
         let now = ContinuousClock.now
         pending.submit([.init(a, offset: 1)], self.caller([a], at: now))
         pending.submit([.init(a, offset: 2)], self.caller([a], at: now.advanced(by: .seconds(1))))
-        #expect(pending.takeExpired(now).count == 1)
-        let batch = try #require(pending.takeBatch())
+        let expired = pending.takeExpired(now)
+        #expect(expired.count == 1)
+        let taken = pending.takeBatch()
+        let batch = try #require(taken)
         #expect(batch.offsets == [.init(a, offset: 2)])
         #expect(batch.callers.count == 1)
     }

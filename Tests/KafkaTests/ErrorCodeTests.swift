@@ -22,7 +22,9 @@ struct ErrorCodeTests {
         for index in 0..<count {
             guard let description = descriptions?[index], description.name != nil else { continue }
             // Range markers of the library, and codes that exist for compatibility with an older name.
-            guard description.code != RD_KAFKA_RESP_ERR__BEGIN, description.code != RD_KAFKA_RESP_ERR__END else { continue }
+            guard description.code != RD_KAFKA_RESP_ERR__BEGIN, description.code != RD_KAFKA_RESP_ERR__END else {
+                continue
+            }
             let code = KafkaError.stableCode(description.code)
             #expect(seen[code] == nil, "\(code): \(seen[code] ?? 0) and \(description.code.rawValue)")
             seen[code] = description.code.rawValue
@@ -33,7 +35,10 @@ struct ErrorCodeTests {
     @Test("an error says what was tried, what went wrong, and what to do")
     func sentences() {
         let error = KafkaError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "Asking for topic `a`")
-        #expect(error.message == "Asking for topic `a` failed: Broker: Unknown topic or partition. Create the topic, or check its name and the right to describe it.")
+        #expect(
+            error.message
+                == "Asking for topic `a` failed: Broker: Unknown topic or partition. Create the topic, or check its name and the right to describe it."
+        )
         #expect(error.isRetriable)
         #expect(!error.isFatal)
         #expect(KafkaError(RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "x").isFatal)

@@ -24,7 +24,8 @@ func until(
 
 let quietLogger: Logger = {
     var logger = Logger(label: "kafka-tests")
-    logger.logLevel = ProcessInfo.processInfo.environment["KAFKA_TEST_LOG"].flatMap(Logger.Level.init(rawValue:)) ?? .critical
+    logger.logLevel =
+        ProcessInfo.processInfo.environment["KAFKA_TEST_LOG"].flatMap(Logger.Level.init(rawValue:)) ?? .critical
     return logger
 }()
 
@@ -92,8 +93,9 @@ final class RecordingDelegate: KafkaConsumerDelegate {
     }
 
     func consumer(_ consumer: KafkaConsumer, received records: [KafkaRecord]) {
-        self.state.withLockedValue { $0.records += records }
+        // First what is to be done, so that a test that sees the record knows it done.
         self.onReceived(consumer, records)
+        self.state.withLockedValue { $0.records += records }
     }
 
     func consumerPolled(_ consumer: KafkaConsumer) {
@@ -141,7 +143,8 @@ func withBroker<Value: Sendable>(
     try await DevelopmentBroker.with { broker in
         let configuration = KafkaConfiguration.test(broker.bootstrapServers)
         let admin = try KafkaAdmin(configuration, logger: quietLogger)
-        _ = try await admin.create(topics.map { KafkaAdmin.Topic(name: $0.key, partitions: $0.value, replicationFactor: 1) })
+        _ = try await admin.create(
+            topics.map { KafkaAdmin.Topic(name: $0.key, partitions: $0.value, replicationFactor: 1) })
         do {
             let value = try await body(configuration, admin)
             await admin.close()

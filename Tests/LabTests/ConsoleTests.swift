@@ -183,9 +183,9 @@ struct ConsoleTests {
         #expect(session.run("no shutdown\r").hasSuffix("dev(config-if)#"))
         #expect(session.run("ntp server 192.0.2.5\r").hasSuffix("dev(config)#"))
         #expect(session.run("frobnicate\r").contains("% Invalid input"))
-        #expect(session.run("hostname a-very-long-name-of-a-router\r").hasSuffix("\na-very-long-name-of-(config)#"))
+        #expect(session.run("hostname a-very-long-name-of-a-router\r").hasSuffix("\r\na-very-long-name-of-(config)#"))
         #expect(session.run("do show clock\r").hasSuffix("(config)#"))
-        #expect(session.run("end\r").hasSuffix("\na-very-long-name-of-a-router#"))
+        #expect(session.run("end\r").hasSuffix("\r\na-very-long-name-of-a-router#"))
         let interface = session.device.configuration.sections.first { $0.header == "interface GigabitEthernet2" }
         #expect(interface?.lines == ["no ip address", "description to core"])
         #expect(session.run("show run\r").contains("ntp server 192.0.2.5") == false, "paged")

@@ -1,6 +1,7 @@
 import CLibSSH
 import Dispatch
 import Glibc
+import NIOConcurrencyHelpers
 import Testing
 
 @testable import Lab
@@ -114,7 +115,7 @@ struct DeviceFarmTests {
             }
             let (first, second) = (farm.devices[0], farm.devices[1])
             let before = try key(first)
-            #expect(try first.publicHostKey == "ssh-ed25519 " + (before ?? ""))
+            #expect(first.publicHostKey == "ssh-ed25519 " + (before ?? ""))
             #expect(try key(first) == before)
             #expect(try key(second) != before)
             try first.rotateHostKey()
@@ -208,59 +209,43 @@ struct DeviceFarmTests {
     func thousand() async throws {
         try await withFarm(.init(count: 1_000)) { farm in
             let workers = 50
-            let failures = Failures()
-            let together = DispatchGroup()
-            // All clients stay open until every one is in.
-            DispatchQueue.concurrentPerform(iterations: 1) { _ in }
+            let failures = NIOLockedValueBox<[String]>([])
+            let (inside, release, done) = (DispatchGroup(), DispatchGroup(), DispatchGroup())
+            release.enter()
+            let threads = ThreadCount()
             for worker in 0..<workers {
-                together.enter()
-                let thread = ThreadCount()
-                let started = thread.start(stackSize: 1 << 20) {
+                inside.enter()
+                done.enter()
+                let started = threads.start(stackSize: 1 << 20) {
                     var clients: [SSHClient] = []
-                    for device in stride(from: worker, to: farm.devices.count, by: workers) {
+                    for device in stride(from: worker, to: farm.devices.count, by: workers).map({ farm.devices[$0] }) {
                         do {
-                            let client = try SSHClient(
-                                host: farm.devices[device].host, port: farm.devices[device].port, timeout: 60)
+                            let client = try SSHClient(host: device.host, port: device.port, timeout: 60)
                             try client.logIn()
                             try client.openShell()
                             try client.read(until: ">", within: 60)
-                            clients.append(client)
-                        } catch { failures.add("\(farm.devices[device].name): \(error)") }
-                    }
-                    for client in clients {
-                        do {
                             try client.type("show clock\r")
                             try client.read(until: ">", within: 60)
-                        } catch { failures.add("\(error)") }
+                            clients.append(client)
+                        } catch { failures.withLockedValue { $0.append("\(device.name): \(error)") } }
                     }
-                    failures.arrive(clients.count)
-                    _ = DeviceFarmTests.until(90) { failures.arrived + failures.count >= farm.devices.count }
-                    together.leave()
-                    withExtendedLifetime(clients) {}
+                    inside.leave()
+                    release.wait()
+                    clients = []
+                    done.leave()
                 }
                 #expect(started)
             }
-            #expect(together.wait(timeout: .now() + 100) == .success)
-            #expect(failures.all.isEmpty)
+            #expect(inside.wait(timeout: .now() + 100) == .success)
+            #expect(failures.withLockedValue { $0 } == [])
+            #expect(farm.counters.openSessions == 1_000)
+            release.leave()
+            #expect(done.wait(timeout: .now() + 30) == .success)
             let counters = farm.counters
             #expect(counters.logins == 1_000 && counters.commands == 1_000)
-            #expect(failures.peak(farm) == 1)
+            #expect(counters.maximumConcurrentSessions == 1)
         }
     }
-}
-
-/// What went wrong on several threads, and how many clients are through.
-final class Failures: @unchecked Sendable {
-    private let queue = DispatchQueue(label: "failures")
-    private var texts: [String] = []
-    private var number = 0
-
-    func add(_ text: String) { queue.sync { texts.append(text) } }
-    func arrive(_ count: Int) { queue.sync { number += count } }
-    var all: [String] { queue.sync { texts } }
-    var count: Int { queue.sync { texts.count } }
-    var arrived: Int { queue.sync { number } }
-    func peak(_ farm: DeviceFarm) -> Int { farm.counters.maximumConcurrentSessions }
 }
 
 @Suite("The control port", .timeLimit(.minutes(1)))

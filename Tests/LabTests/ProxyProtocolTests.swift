@@ -137,6 +137,50 @@ struct FrameTests {
         }
     }
 
+    @Test(
+        "a member's commit can be sent again with another generation, and its refusal is recognised",
+        arguments: Int16(0)...9)
+    func commit(version: Int16) throws {
+        let flexible = version >= 8
+        func read(generation: Int32, member: String) throws -> (frame: ByteBuffer, commit: CommitFrame?) {
+            let frame = Frames.request(8, version, flexible: flexible) {
+                $0.writeKafkaString("g", compact: flexible)
+                $0.writeInteger(generation)
+                $0.writeKafkaString(member, compact: flexible)
+                if version >= 7 { $0.writeKafkaString("i", compact: flexible) }
+                $0.writeString("topics and all that")
+            }
+            var reader = KafkaReader(frame)
+            let header = try RequestHeader(&reader)
+            return (frame, CommitFrame(frame, header, reader))
+        }
+        let member = try read(generation: 7, member: "m")
+        guard version >= 1 else {
+            #expect(member.commit == nil)
+            return
+        }
+        let commit = try #require(member.commit)
+        #expect(commit.group == "g" && commit.memberID == "m" && commit.generation == 7)
+        let next = try read(generation: 8, member: "m").frame
+        #expect(commit.with(generation: 8) == next)
+        let nobodys = try read(generation: -1, member: "").commit
+        #expect(nobodys == nil)
+
+        for (error, isRefusal) in [(Int16(22), true), (0, false), (27, false)] {
+            let response = Frames.response(flexible: flexible) {
+                if version >= 3 { $0.writeInteger(Int32(0)) }
+                if flexible { $0.writeInteger(UInt8(2)) } else { $0.writeInteger(Int32(1)) }
+                $0.writeKafkaString("t", compact: flexible)
+                if flexible { $0.writeInteger(UInt8(2)) } else { $0.writeInteger(Int32(1)) }
+                $0.writeInteger(Int32(3))
+                $0.writeInteger(error)
+                if flexible { $0.writeBytes([0, 0, 0]) }
+            }
+            #expect(commit.isRefusedForGeneration(response) == isRefusal)
+        }
+        #expect(!commit.isRefusedForGeneration(Frames.response(flexible: flexible) { _ in }))
+    }
+
     @Test("truncated requests are errors, never traps")
     func truncated() throws {
         let frame = Frames.request(11, 5) { body in
@@ -365,6 +409,22 @@ struct GroupWatchTests {
         watch.forwarded(join("", instance: "i"), as: id(1, 1), at: start)
         watch.closed(connection: 1, at: start)
         #expect(watch.expired(at: start + .seconds(6)) == [.init(group: "g", member: .init(id: "", instanceID: "i"))])
+    }
+
+    @Test("a known member of the present generation may commit, also while others join")
+    func commits() {
+        var watch = joined()
+        watch.forwarded(join("m"), as: id(1, 9), at: start)
+        watch.joined(id(1, 9), error: 0, generation: 4, memberID: "m", at: start)
+        #expect(watch.mayCommit("g", "m", generation: 4))
+        #expect(!watch.mayCommit("g", "m", generation: 3))
+        #expect(!watch.mayCommit("g", "other", generation: 4))
+        watch.forwarded(join("m"), as: id(1, 10), at: start)
+        #expect(watch.mayCommit("g", "m", generation: 4), "still waiting for the next generation")
+        watch.joined(id(1, 10), error: 0, generation: 5, memberID: "m", at: start)
+        #expect(!watch.mayCommit("g", "m", generation: 4))
+        watch.forwarded(.leave(group: "g", members: [.init(id: "m", instanceID: nil)]), as: id(1, 11), at: start)
+        #expect(!watch.mayCommit("g", "m", generation: 5))
     }
 
     @Test("a member that the coordinator doesn't know is forgotten")

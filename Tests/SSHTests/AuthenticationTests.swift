@@ -29,7 +29,8 @@ struct AuthenticationTests {
             for wrong in [Secret("wrong"), nil] {
                 let error = await failure { () async throws(SSHError) in
                     try await SSHConnection.connect(
-                        to: server, authentication: [.privateKey(.memory(Secret(server.clientKeyText)), passphrase: wrong)])
+                        to: server,
+                        authentication: [.privateKey(.memory(Secret(server.clientKeyText)), passphrase: wrong)])
                 }
                 #expect(error?.code == .authenticationKey, "\(String(describing: error))")
                 #expect(error?.message.contains("wrong") == false)
@@ -58,7 +59,8 @@ struct AuthenticationTests {
     func encryptedRSA() async throws {
         try await withServer(.init(clientKeyType: "rsa", clientKeyPassphrase: "open sesame")) { server in
             let connection = try await SSHConnection.connect(
-                to: server, authentication: [.privateKey(.file(server.clientKeyPath), passphrase: Secret("open sesame"))])
+                to: server,
+                authentication: [.privateKey(.file(server.clientKeyPath), passphrase: Secret("open sesame"))])
             await connection.close()
             #expect(await until { server.log.contains("Accepted publickey") })
         }
@@ -67,18 +69,20 @@ struct AuthenticationTests {
     @Test("a key that the server doesn't know is rejected with what it accepts")
     func wrongKey() async throws {
         try await withServer { server in
-            try await withServer { other in
-                let error = await failure { () async throws(SSHError) in
-                    try await SSHConnection.connect(
-                        to: server, authentication: [.privateKey(.file(other.clientKeyPath), passphrase: nil)])
-                }
-                #expect(error?.code == .authenticationFailed)
-                #expect(error?.message.contains("publickey") == true)
+            let stranger = server.folder.appendingPathComponent("stranger").path
+            try OpenSSHServer.run("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", stranger])
+            let error = await failure { () async throws(SSHError) in
+                try await SSHConnection.connect(
+                    to: server, authentication: [.privateKey(.file(stranger), passphrase: nil)])
             }
+            #expect(error?.code == .authenticationFailed)
+            #expect(error?.message.contains("publickey") == true)
         }
     }
 
-    @Test("a key file that isn't there, or is no key, is said to be so", arguments: ["/nowhere/id", "/dev/null", "/etc/passwd"])
+    @Test(
+        "a key file that isn't there, or is no key, is said to be so",
+        arguments: ["/nowhere/id", "/dev/null", "/etc/passwd"])
     func unreadableKey(_ path: String) async throws {
         try await withServer { server in
             let error = await failure { () async throws(SSHError) in
@@ -95,7 +99,8 @@ struct AuthenticationTests {
             let connection = try await SSHConnection.connect(
                 to: server,
                 authentication: [
-                    .privateKey(.file("/nowhere/id"), passphrase: nil), .privateKey(.memory(Secret("nonsense")), passphrase: nil),
+                    .privateKey(.file("/nowhere/id"), passphrase: nil),
+                    .privateKey(.memory(Secret("nonsense")), passphrase: nil),
                     .password(Secret("not offered")), .privateKey(.file(server.clientKeyPath), passphrase: nil),
                 ])
             await connection.close()
@@ -118,7 +123,8 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("hidden questions are answered with the password where that method isn't offered", .enabled(if: getuid() == 0))
+    @Test(
+        "hidden questions are answered with the password where that method isn't offered", .enabled(if: getuid() == 0))
     func keyboardInteractive() async throws {
         try await withServer(.init(password: "correct horse", configuration: ["PasswordAuthentication no"])) { server in
             let connection = try await SSHConnection.connect(
@@ -152,14 +158,41 @@ struct AuthenticationTests {
 
     @Test("a server that never finishes is given up after the authentication time-out", .enabled(if: getuid() == 0))
     func timeout() async throws {
-        // The shell of the check never ends: the quotes make it wait for input that has ended, then for itself.
-        try await withServer(.init(password: "'; while :; do sleep 1; done; '")) { server in
+        try await withServer(.init(password: Self.slow)) { server in
             let error = await failure { () async throws(SSHError) in
                 try await SSHConnection.connect(
                     to: server, authentication: [.password(Secret("any"))],
                     timeouts: SSHTimeouts(authentication: .milliseconds(300)))
             }
             #expect(error?.code == .authenticationTimeout, "\(String(describing: error))")
+        }
+    }
+
+    @Test("signing on can be cancelled", .enabled(if: getuid() == 0))
+    func cancellation() async throws {
+        try await withServer(.init(password: Self.slow)) { server in
+            let task = Task { () -> SSHError? in
+                await failure { () async throws(SSHError) in
+                    try await SSHConnection.connect(to: server, authentication: [.password(Secret("any"))])
+                }
+            }
+            // The server has forked its check: the password is on its way.
+            #expect(await until { !server.sessionProcesses.isEmpty })
+            task.cancel()
+            #expect(await task.value?.code == .cancelled)
+        }
+    }
+
+    /// Makes the server's check of a password take three seconds, by leaving the quotes around it.
+    private static let slow = "'; exec sleep 3; '"
+
+    @Test("an account that the server is tired of counts as rejected", .enabled(if: getuid() == 0))
+    func tooManyFailures() async throws {
+        try await withServer(.init(password: "correct horse", configuration: ["MaxAuthTries 1"])) { server in
+            let error = await failure { () async throws(SSHError) in
+                try await SSHConnection.connect(to: server, authentication: [.password(Secret("battery staple"))])
+            }
+            #expect(error?.code == .authenticationFailed, "\(String(describing: error))")
         }
     }
 
@@ -187,6 +220,7 @@ struct AuthenticationPlanTests {
         case .password: "password"
         case .keyboardInteractive: "keyboard-interactive"
         case .publicKey: "publickey"
+        case .agentKey(let key, _): "agent \(key.comment)"
         case .fail(let error): error.code.rawValue
         }
     }
@@ -233,8 +267,10 @@ struct AuthenticationPlanTests {
         "how an RSA key signs depends on the server",
         arguments: [
             ("SSH-2.0-OpenSSH_9.2p1 Debian-2", [RSASignatures.sha512]), ("SSH-2.0-OpenSSH_7.2", [.sha512]),
-            ("SSH-2.0-OpenSSH_7.1", [.sha1]), ("SSH-2.0-OpenSSH_10.0", [.sha512]), ("SSH-2.0-OpenSSH_x", [.sha512, .sha1]),
-            ("SSH-2.0-Cisco-1.25", [.sha1, .sha512]), ("SSH-2.0-libssh_0.10.6", [.sha1]), ("SSH-2.0-dropbear_2022.83", [.sha1, .sha512]),
+            ("SSH-2.0-OpenSSH_7.1", [.sha1]), ("SSH-2.0-OpenSSH_10.0", [.sha512]),
+            ("SSH-2.0-OpenSSH_x", [.sha512, .sha1]),
+            ("SSH-2.0-Cisco-1.25", [.sha1, .sha512]), ("SSH-2.0-libssh_0.10.6", [.sha1]),
+            ("SSH-2.0-dropbear_2022.83", [.sha1, .sha512]),
         ])
     func rsaSignatures(_ server: String, _ expected: [RSASignatures]) {
         #expect(RSASignatures.order(server: server) == expected)

@@ -114,13 +114,17 @@ struct HandshakeTests {
             let error = await failure { () async throws(SSHError) in try await SSHConnection.connect(to: server) }
             #expect(error?.code == .algorithms)
             let message = error?.message ?? ""
-            #expect(message.contains("No common \(list)") && message.contains(theirs) && message.contains(ours), "\(message)")
+            #expect(
+                message.contains("No common \(list)") && message.contains(theirs) && message.contains(ours),
+                "\(message)")
         }
     }
 
-    @Test("key exchange methods from new to old work", arguments: [
-        "curve25519-sha256", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256", "diffie-hellman-group14-sha1",
-    ])
+    @Test(
+        "key exchange methods from new to old work",
+        arguments: [
+            "curve25519-sha256", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256", "diffie-hellman-group14-sha1",
+        ])
     func keyExchange(_ name: String) async throws {
         try await withServer(.init(configuration: ["KexAlgorithms \(name)"])) { server in
             let connection = try await SSHConnection.connect(to: server)
@@ -133,7 +137,7 @@ struct HandshakeTests {
     func linesBeforeIdentification() async throws {
         try await withServer { server in
             // A relay in front of the server adds the lines.
-            let relay = try await GreetingRelay(to: server.port, greeting: "Welcome\r\n\r\n\0weird\n")
+            let relay = try await Relay(to: server.port, greeting: "Welcome\r\n\r\n\0weird\n")
             let connection = try await SSHConnection.connect(
                 SSHConfiguration(
                     host: "127.0.0.1", port: relay.port, username: server.username,
@@ -174,45 +178,4 @@ struct HandshakeTests {
 
 private func connect(_ configuration: SSHConfiguration) async throws(SSHError) -> SSHConnection {
     try await SSHConnection.connect(configuration, on: anyLoop, logger: Logger(label: "test"))
-}
-
-/// Passes bytes both ways between its clients and a server, after a greeting of its own.
-final class GreetingRelay: Sendable {
-    private let channel: any Channel
-    var port: Int { self.channel.localAddress?.port ?? 0 }
-
-    init(to port: Int, greeting: String) async throws {
-        self.channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelInitializer { client in
-                ClientBootstrap(group: client.eventLoop)
-                    .channelOption(.autoRead, value: false)
-                    .connect(host: "127.0.0.1", port: port)
-                    .flatMap { server in
-                        client.eventLoop.makeCompletedFuture {
-                            try client.pipeline.syncOperations.addHandler(Pass(to: server))
-                            try server.pipeline.syncOperations.addHandler(Pass(to: client))
-                        }.flatMap {
-                            client.writeAndFlush(ByteBuffer(string: greeting), promise: nil)
-                            return server.setOption(.autoRead, value: true).and(client.setOption(.autoRead, value: true))
-                                .map { _ in }
-                        }
-                    }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-    }
-
-    func stop() async { try? await self.channel.close() }
-
-    private final class Pass: ChannelInboundHandler {
-        typealias InboundIn = ByteBuffer
-        private let target: any Channel
-        init(to target: any Channel) { self.target = target }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            self.target.writeAndFlush(self.unwrapInboundIn(data), promise: nil)
-        }
-
-        func channelInactive(context: ChannelHandlerContext) { self.target.close(promise: nil) }
-    }
 }

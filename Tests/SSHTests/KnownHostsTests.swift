@@ -27,14 +27,18 @@ struct KnownHostsTests {
     @Test(
         "lines are found by what OpenSSH would find them by",
         arguments: [
-            ("host", "host", 22, true), ("host", "HOST", 22, true), ("Host", "host", 22, true), ("host", "hos", 22, false),
-            ("[host]:2222", "host", 2222, true), ("[host]:2222", "host", 22, false), ("[host]:2222", "host", 2223, false),
-            ("host", "host", 2222, true), ("a,host,b", "host", 22, true), ("[2001:db8::7]:830", "2001:db8::7", 830, true),
+            ("host", "host", 22, true), ("host", "HOST", 22, true), ("Host", "host", 22, true),
+            ("host", "hos", 22, false),
+            ("[host]:2222", "host", 2222, true), ("[host]:2222", "host", 22, false),
+            ("[host]:2222", "host", 2223, false),
+            ("host", "host", 2222, true), ("a,host,b", "host", 22, true),
+            ("[2001:db8::7]:830", "2001:db8::7", 830, true),
             ("2001:db8::7", "2001:DB8::7", 22, true), ("*.example.net", "r1.example.net", 22, true),
             ("*.example.net", "example.net", 22, false), ("r?", "r1", 22, true), ("r?", "r12", 22, false),
             ("*,!secret", "open", 22, true), ("*,!secret", "secret", 22, false), ("!secret", "open", 22, false),
             ("[*.net]:830", "r1.net", 830, true), ("[*.net]:830", "r1.net", 22, false),
-            ("192.0.2.*", "192.0.2.200", 22, true), (hashed("host"), "host", 22, true), (hashed("host"), "other", 22, false),
+            ("192.0.2.*", "192.0.2.200", 22, true), (hashed("host"), "host", 22, true),
+            (hashed("host"), "other", 22, false),
             (hashed("[host]:830"), "host", 830, true), (hashed("[host]:830"), "host", 22, false),
         ])
     func names(_ pattern: String, _ host: String, _ port: Int, _ isKnown: Bool) {
@@ -69,7 +73,8 @@ struct KnownHostsTests {
     @Test(
         "lines that can't be understood are skipped and counted",
         arguments: [
-            "host", "host ssh-ed25519", "host ssh-ed25519 not-base64!", "host ssh-rsa \(Data(a.blob).base64EncodedString())",
+            "host", "host ssh-ed25519", "host ssh-ed25519 not-base64!",
+            "host ssh-rsa \(Data(a.blob).base64EncodedString())",
             "@unknown host \(a.text)", "|1|xx|yy \(a.text)", "|2|a|b \(a.text)", "host 1024 35 1234567", ", \(a.text)",
             "@revoked", "@",
         ])
@@ -100,7 +105,8 @@ struct KnownHostsTests {
 
     @Test("a file whose last line has no end gets one first")
     func missingLineEnd() throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("tether-known-\(UUID().uuidString)").path
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("tether-known-\(UUID().uuidString)")
+            .path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try "one \(Self.a.text)".write(toFile: path, atomically: true, encoding: .utf8)
         let hosts = try KnownHosts(file: path)
@@ -146,7 +152,9 @@ struct KnownHostsTests {
         let clock = ContinuousClock()
         let elapsed = clock.measure {
             for number in stride(from: 0, to: 50_000, by: 25) {
-                if hosts.judge(Self.a, host: "device\(number).example", port: 2222) != .known { Issue.record("lost \(number)") }
+                if hosts.judge(Self.a, host: "device\(number).example", port: 2222) != .known {
+                    Issue.record("lost \(number)")
+                }
             }
         }
         // A linear search would take seconds.
@@ -212,20 +220,31 @@ struct HostKeyPolicyTests {
     func nothingBeforeTheCheck() async throws {
         try await withServer(.init(configuration: ["LogLevel DEBUG"])) { server in
             #expect(await self.connect(.strict, KnownHosts(text: ""), to: server)?.code == .hostKeyUnknown)
-            #expect(await until { server.log.contains("host key not accepted") || server.log.contains("Connection closed") })
+            #expect(
+                await until { server.log.contains("host key not accepted") || server.log.contains("Connection closed") }
+            )
             #expect(!server.log.contains("userauth-request"))
         }
     }
 
-    @Test("algorithms of known keys come first, certificates never", arguments: [
-        (["ssh-rsa"], ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa", "ssh-ed25519", "ecdsa-sha2-nistp256"]),
-        (["ecdsa-sha2-nistp256"], ["ecdsa-sha2-nistp256", "ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"]),
-        (["ssh-ed25519-cert-v01@openssh.com"], ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"]),
-        ([], ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"]),
-    ])
+    @Test(
+        "algorithms of known keys come first, certificates never",
+        arguments: [
+            (["ssh-rsa"], ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa", "ssh-ed25519", "ecdsa-sha2-nistp256"]),
+            (
+                ["ecdsa-sha2-nistp256"],
+                ["ecdsa-sha2-nistp256", "ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"]
+            ),
+            (
+                ["ssh-ed25519-cert-v01@openssh.com"],
+                ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"]
+            ),
+            ([], ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"]),
+        ])
     func order(_ known: [String], _ expected: [String]) {
         let supported = [
-            "ecdsa-sha2-nistp256", "ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519", "rsa-sha2-256", "rsa-sha2-512", "ssh-rsa",
+            "ecdsa-sha2-nistp256", "ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519", "rsa-sha2-256", "rsa-sha2-512",
+            "ssh-rsa",
         ]
         #expect(AlgorithmPreferences.hostKeyOrder(known: known, supported: supported) == expected)
     }

@@ -13,7 +13,7 @@ import Testing
 var anyLoop: any EventLoop { MultiThreadedEventLoopGroup.singleton.next() }
 
 /// Waits until `condition` holds. `false` if it doesn't within the time.
-func until(within bound: Duration = .seconds(10), _ condition: () async -> Bool) async -> Bool {
+func until(within bound: Duration = .seconds(30), _ condition: () async -> Bool) async -> Bool {
     let deadline = ContinuousClock.now + bound
     while ContinuousClock.now < deadline {
         if await condition() { return true }
@@ -27,9 +27,43 @@ func withServer<Result>(
     _ options: OpenSSHServer.Options = .init(),
     _ body: (OpenSSHServer) async throws -> Result
 ) async throws -> Result {
-    let server = try await OpenSSHServer.start(options)
-    defer { server.stop() }
-    return try await body(server)
+    await serverSlots.take()
+    do {
+        let server = try await OpenSSHServer.start(options)
+        defer { server.stop() }
+        let result = try await body(server)
+        await serverSlots.release()
+        return result
+    } catch {
+        await serverSlots.release()
+        throw error
+    }
+}
+
+/// Keeps the number of servers that run at a time small: a hundred of them make every deadline a gamble.
+private let serverSlots = Slots(6)
+
+private actor Slots {
+    private var free: Int
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    init(_ count: Int) { self.free = count }
+
+    func take() async {
+        if self.free > 0 {
+            self.free -= 1
+        } else {
+            await withCheckedContinuation { self.waiting.append($0) }
+        }
+    }
+
+    func release() {
+        if self.waiting.isEmpty {
+            self.free += 1
+        } else {
+            self.waiting.removeFirst().resume()
+        }
+    }
 }
 
 extension SSHConnection {

@@ -1,4 +1,5 @@
 import Foundation
+import NIOConcurrencyHelpers
 
 /// A real broker process on a free port of 127.0.0.1, with a fresh data folder, for one test or suite.
 ///
@@ -9,14 +10,16 @@ package final class DevelopmentBroker: Sendable {
     /// `127.0.0.1:port`
     package let bootstrapServers: String
     package let port: Int
+    private let binary: String
     private let folder: URL
-    private let process: BrokerProcess
+    private let process: NIOLockedValueBox<BrokerProcess>
 
-    private init(port: Int, folder: URL, process: BrokerProcess) {
+    private init(port: Int, binary: String, folder: URL, process: BrokerProcess) {
         self.port = port
         self.bootstrapServers = "127.0.0.1:\(port)"
+        self.binary = binary
         self.folder = folder
-        self.process = process
+        self.process = NIOLockedValueBox(process)
     }
 
     /// Starts a broker and waits until it takes connections.
@@ -33,7 +36,7 @@ package final class DevelopmentBroker: Sendable {
             let process = try BrokerProcess(binary: binary, folder: folder, port: port)
             do {
                 try await process.waitUntilReady(port: port)
-                return DevelopmentBroker(port: port, folder: folder, process: process)
+                return DevelopmentBroker(port: port, binary: binary, folder: folder, process: process)
             } catch {
                 lastError = error
                 await process.stop()
@@ -58,8 +61,18 @@ package final class DevelopmentBroker: Sendable {
 
     /// Ends the process, waits for its end, and removes its data.
     package func stop() async {
-        await self.process.stop()
+        await self.process.withLockedValue { $0 }.stop()
         try? FileManager.default.removeItem(at: self.folder)
+    }
+
+    /// Ends the broker and starts it again on the same port with the same data.
+    ///
+    /// - Parameter saving: in order, so that it writes its state first; otherwise it loses about the last second, acknowledged records too.
+    package func restart(saving: Bool = true) async throws {
+        await self.process.withLockedValue { $0 }.stop(saving: saving)
+        let process = try BrokerProcess(binary: self.binary, folder: self.folder, port: self.port)
+        self.process.withLockedValue { $0 = process }
+        try await process.waitUntilReady(port: self.port)
     }
 
     private static func binary() throws -> String {
@@ -91,11 +104,20 @@ package struct DevelopmentBrokerError: Error, CustomStringConvertible {
 
 /// The broker behind a shell that ends it when this process goes away, however it goes: the shell reads from a pipe that we hold.
 private final class BrokerProcess: @unchecked Sendable {
-    // @unchecked: both are set once and then only used through their own thread-safe calls.
+    // @unchecked: all are set once and then only used through calls that are thread-safe.
     private let process = Process()
     private let leash = Pipe()
     private let ended = DispatchSemaphore(value: 0)
     private let log: URL
+
+    /// `noida-db` as pip installs it is a script that starts the real binary and waits for it: the signal is for the binary.
+    private static let script = #"""
+        "$@" </dev/null & child=$!
+        read -r how
+        broker=$(cat /proc/$child/task/$child/children)
+        if [ "$how" = save ]; then kill -TERM ${broker:-$child}; else kill -KILL ${broker:-$child}; fi
+        wait $child
+        """#
 
     init(binary: String, folder: URL, port: Int) throws {
         self.log = folder.appendingPathComponent("broker.log")
@@ -105,50 +127,65 @@ private final class BrokerProcess: @unchecked Sendable {
         _ = fcntl(self.leash.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
         self.process.executableURL = URL(fileURLWithPath: "/bin/sh")
         self.process.arguments = [
-            "-c", #""$@" </dev/null & child=$!; trap 'kill $child' TERM; read -r _; kill $child; wait $child"#, "broker",
-            binary, "start", "--data-dir", folder.appendingPathComponent("data").path, "--host", "127.0.0.1",
-            "--only", "kafka", "--kafka-port", String(port),
+            "-c", Self.script, "broker", binary, "start", "--data-dir", folder.appendingPathComponent("data").path,
+            "--host", "127.0.0.1", "--only", "kafka", "--kafka-port", String(port),
         ]
         self.process.standardInput = self.leash
         self.process.standardOutput = output
         self.process.standardError = output
         let ended = self.ended
         self.process.terminationHandler = { _ in ended.signal() }
+
+        // A child inherits the signals that its starting thread blocks, and threads of a pool block nearly all.
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         try self.process.run()
     }
 
     func waitUntilReady(port: Int) async throws {
         let deadline = ContinuousClock.now.advanced(by: .seconds(20))
-        while !canConnect(port: port) {
+        // It names its address once it has the port; a connection alone may lead to somebody else.
+        while !(self.said.contains("127.0.0.1:\(port)") && canConnect(port: port)) {
             guard self.process.isRunning, ContinuousClock.now < deadline else {
-                let said = (try? String(contentsOf: self.log, encoding: .utf8)) ?? ""
-                throw DevelopmentBrokerError("The broker did not come up on port \(port): \(said)")
+                throw DevelopmentBrokerError("The broker did not come up on port \(port): \(self.said)")
             }
             try await Task.sleep(for: .milliseconds(10))
         }
     }
 
-    func stop() async {
+    private var said: String { (try? String(contentsOf: self.log, encoding: .utf8)) ?? "" }
+
+    /// - Parameter saving: let the broker write its state first.
+    func stop(saving: Bool = false) async {
+        if saving { try? self.leash.fileHandleForWriting.write(contentsOf: Data("save\n".utf8)) }
         try? self.leash.fileHandleForWriting.close()
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             DispatchQueue.global().async {
-                if self.ended.wait(timeout: .now() + 20) == .timedOut {
-                    kill(self.process.processIdentifier, SIGTERM)
-                    _ = self.ended.wait(timeout: .now() + 10)
-                }
+                _ = self.ended.wait(timeout: .now() + 60)
                 continuation.resume()
             }
         }
     }
 }
 
-/// A port of 127.0.0.1 that nobody listens on now.
+/// A port of 127.0.0.1 that nobody listens on now, from below the range that the system hands out by itself: it will not give it to
+/// somebody else meanwhile.
 package func freePort() throws -> Int {
-    let (port, descriptor) = try withLoopbackSocket { descriptor, address, length in
-        bind(descriptor, address, length)
+    for _ in 1...100 {
+        let port = Int.random(in: 15_000..<32_000)
+        guard
+            let (_, descriptor) = try? withLoopbackSocket(
+                port: port,
+                { descriptor, address, length in bind(descriptor, address, length) }
+            )
+        else { continue }
+        close(descriptor)
+        return port
     }
-    close(descriptor)
-    return port
+    throw DevelopmentBrokerError("No free port between 15000 and 32000.")
 }
 
 private func canConnect(port: Int) -> Bool {
@@ -163,7 +200,7 @@ private func canConnect(port: Int) -> Bool {
 }
 
 private func withLoopbackSocket(
-    port: Int = 0,
+    port: Int,
     _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
 ) throws -> (port: Int, descriptor: Int32) {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

@@ -63,11 +63,13 @@ package final class MockCluster: @unchecked Sendable {
         rd_kafka_mock_clear_request_errors(self.cluster, request.rawValue)
     }
 
-    /// Brokers are numbered from 1.
+    /// Closes the broker's port. Brokers are numbered from 1.
     package func setDown(_ broker: Int) {
         rd_kafka_mock_broker_set_down(self.cluster, Int32(broker))
     }
 
+    /// Opens the port again. The library ends the process if another socket has taken it meanwhile: with much else running, rather restart
+    /// a `DevelopmentBroker`, or use ``setRoundTrip(_:milliseconds:)``.
     package func setUp(_ broker: Int) {
         rd_kafka_mock_broker_set_up(self.cluster, Int32(broker))
     }

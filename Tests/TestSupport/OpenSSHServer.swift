@@ -1,7 +1,7 @@
 import Foundation
 
 /// A real OpenSSH server for tests: an `sshd` of its own on a free port of 127.0.0.1, with its own host keys, configuration and
-/// authorised key, all in a temporary folder.
+/// authorised key, all in a temporary folder. The keys of one process's servers are the same for the same options.
 ///
 /// The user who runs the tests signs on with ``clientKeyPath``. Needs `/usr/sbin/sshd` and `ssh-keygen` (Debian package
 /// `openssh-server`). Call ``stop()`` at the end; it also runs when the object goes.
@@ -102,7 +102,8 @@ public final class OpenSSHServer: @unchecked Sendable {
         var lines = options.configuration
         lines += ["ListenAddress 127.0.0.1:\(self.port)", "PidFile none", "StrictModes no", "LogLevel VERBOSE"]
         lines += ["PermitRootLogin yes", "AuthorizedKeysFile \(folder.path)/authorized_keys", "PrintMotd no"]
-        lines += ["PrintLastLog no", "MaxStartups 1000", "AcceptEnv none"]
+        // A home of its own: the start-up files of the real one print and take time.
+        lines += ["PrintLastLog no", "MaxStartups 1000", "SetEnv HOME=\(folder.path)"]
         var publicKeys: [String] = []
         for type in options.hostKeyTypes {
             let path = "\(folder.path)/host_\(type)"
@@ -134,10 +135,12 @@ public final class OpenSSHServer: @unchecked Sendable {
             try FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
         }
         let configuration = "\(folder.path)/sshd_config"
-        try lines.joined(separator: "\n").appending("\n").write(toFile: configuration, atomically: true, encoding: .utf8)
+        try lines.joined(separator: "\n").appending("\n").write(
+            toFile: configuration, atomically: true, encoding: .utf8)
         self.process = try Self.spawn(executable, ["-D", "-f", configuration, "-E", "\(folder.path)/log"])
         (self.watchdog, self.watchdogPipe) = try Self.spawnWatchdog(
-            "read end; kill -9 \(self.process); rm -rf '\(folder.path)'" + (self.pamService.map { " /etc/pam.d/\($0)" } ?? ""))
+            "read end; kill -9 \(self.process); rm -rf '\(folder.path)'"
+                + (self.pamService.map { " /etc/pam.d/\($0)" } ?? ""))
     }
 
     deinit { self.stop() }
@@ -182,7 +185,7 @@ public final class OpenSSHServer: @unchecked Sendable {
     // MARK: - Pieces
 
     private func waitUntilListening() async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < deadline {
             if self.log.contains("Server listening on") { return }
             if self.log.contains("fatal:") || self.log.contains("Cannot bind") { break }
@@ -193,10 +196,42 @@ public final class OpenSSHServer: @unchecked Sendable {
         throw Failure(description: "sshd does not listen on port \(self.port): \(log)")
     }
 
+    /// Makes a key pair, or copies one that was made before: making them takes longer than all the rest.
     private static func makeKey(_ type: String, at path: String, passphrase: String) throws {
-        var arguments = ["-q", "-t", type, "-N", passphrase, "-C", "test", "-f", path]
-        if type == "rsa" { arguments += ["-b", "2048"] }
-        try self.run("/usr/bin/ssh-keygen", arguments)
+        let name = "\(type) \(path.hasSuffix("/id") ? "client" : "host") \(passphrase)"
+        let pair = try self.keys.withLock { keys -> KeyPair in
+            if let pair = keys[name] { return pair }
+            var arguments = ["-q", "-t", type, "-N", passphrase, "-C", "test", "-f", path]
+            if type == "rsa" { arguments += ["-b", "2048"] }
+            try self.run("/usr/bin/ssh-keygen", arguments)
+            let pair = KeyPair(
+                privateKey: try String(contentsOfFile: path, encoding: .utf8),
+                publicKey: try String(contentsOfFile: path + ".pub", encoding: .utf8))
+            keys[name] = pair
+            return pair
+        }
+        try pair.publicKey.write(toFile: path + ".pub", atomically: true, encoding: .utf8)
+        try pair.privateKey.write(toFile: path, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+    }
+
+    private struct KeyPair {
+        var privateKey: String
+        var publicKey: String
+    }
+
+    private static let keys = LockedKeys()
+
+    /// Sendable: `keys` is only used under `lock`.
+    private final class LockedKeys: @unchecked Sendable {
+        private let lock = NSLock()
+        private var keys: [String: KeyPair] = [:]
+
+        func withLock<Result>(_ body: (inout [String: KeyPair]) throws -> Result) rethrows -> Result {
+            self.lock.lock()
+            defer { self.lock.unlock() }
+            return try body(&self.keys)
+        }
     }
 
     private static func publicKey(_ path: String) throws -> String {
@@ -233,7 +268,7 @@ public final class OpenSSHServer: @unchecked Sendable {
     ///
     /// Not with Foundation's `Process`: it takes a child that closes all inherited descriptors, as sshd does, for one that has
     /// ended, and then blocks every other `Process` until it has.
-    private static func spawn(_ path: String, _ arguments: [String], input: Int32? = nil) throws -> pid_t {
+    package static func spawn(_ path: String, _ arguments: [String], input: Int32? = nil) throws -> pid_t {
         #if os(Linux)
             var actions = posix_spawn_file_actions_t()
         #else
@@ -245,6 +280,7 @@ public final class OpenSSHServer: @unchecked Sendable {
             posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
         }
         if let input { posix_spawn_file_actions_adddup2(&actions, input, 0) }
+        _ = Self.closeInherited?(&actions, 3)
         var vector = ([path] + arguments).map { strdup($0) }
         vector.append(nil)
         defer { for text in vector { free(text) } }
@@ -252,6 +288,13 @@ public final class OpenSSHServer: @unchecked Sendable {
         let code = posix_spawn(&process, path, &actions, nil, vector, environ)
         guard code == 0 else { throw Failure(description: "\(path): \(String(cString: strerror(code)))") }
         return process
+    }
+
+    /// `posix_spawn_file_actions_addclosefrom_np`, which the Glibc module doesn't show. NIO's sockets are inheritable: without
+    /// it, a child keeps the connections of other tests open.
+    private static let closeInherited = dlsym(dlopen(nil, RTLD_NOW), "posix_spawn_file_actions_addclosefrom_np").map {
+        unsafeBitCast(
+            $0, to: (@convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32).self)
     }
 
     /// Starts a shell script whose standard input ends when the returned descriptor is closed.
@@ -278,7 +321,9 @@ public final class OpenSSHServer: @unchecked Sendable {
         return status & 0x7f == 0 ? (status >> 8) & 0xff : -1
     }
 
-    private static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    private static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result)
+        -> Result
+    {
         #if os(Linux)
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         #else

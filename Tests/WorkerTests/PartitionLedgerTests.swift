@@ -27,7 +27,8 @@ import Testing
         first.begin(2)
         first.finish(3)
         let commit = try taken(&first)
-        var second = PartitionLedger(committed: commit.offset, metadata: LedgerMetadata(commit.metadata.text), logEnd: 5)
+        var second = PartitionLedger(
+            committed: commit.offset, metadata: LedgerMetadata(commit.metadata.text), logEnd: 5)
         expectAdmission(of: 0, by: &second, .run(mayHaveRun: true))
         expectAdmission(of: 1, by: &second, .skip)
         expectAdmission(of: 2, by: &second, .begunBefore)
@@ -42,7 +43,8 @@ import Testing
         for offset in Int64(0)...1 { _ = first.admit(offset) }
         first.finish(1)
         let commit = try taken(&first, releasedInOrder: true)
-        var second = PartitionLedger(committed: commit.offset, metadata: LedgerMetadata(commit.metadata.text), logEnd: 2)
+        var second = PartitionLedger(
+            committed: commit.offset, metadata: LedgerMetadata(commit.metadata.text), logEnd: 2)
         expectAdmission(of: 0, by: &second, .run(mayHaveRun: false))
         expectAdmission(of: 1, by: &second, .skip)
     }
@@ -119,7 +121,9 @@ import Testing
         #expect(LedgerMetadata(metadata.text) == metadata)
     }
 
-    @Test("text that isn't a ledger's is refused", arguments: ["", "x", "t1c", "t1c:a:b", "t2c::", "{\"offset\":1}", "t1c:*:", "t1o:::"])
+    @Test(
+        "text that isn't a ledger's is refused",
+        arguments: ["", "x", "t1c", "t1c:a:b", "t2c::", "{\"offset\":1}", "t1c:*:", "t1o:::"])
     func foreignMetadata(text: String) {
         #expect(LedgerMetadata(text) == nil)
     }
@@ -138,7 +142,8 @@ import Testing
             lives += 1
             // Commits can lag behind for ever only if every life ends at once: after some, let one live.
             let steps = lives > 50 ? Int.max : Int.random(in: 1...40, using: &random)
-            var ledger = PartitionLedger(committed: committed.offset, metadata: LedgerMetadata(committed.text), logEnd: count)
+            var ledger = PartitionLedger(
+                committed: committed.offset, metadata: LedgerMetadata(committed.text), logEnd: count)
             var next = committed.offset ?? 0
             var running: [Int64] = []
             func commit() {
@@ -175,7 +180,9 @@ import Testing
             if lives > 50 { commit() }
             try #require(lives < 200, "seed \(seed): tasks don't end")
         }
-        for change in changes { #expect(executions[change, default: 0] <= 1, "seed \(seed): change \(change) ran twice") }
+        for change in changes {
+            #expect(executions[change, default: 0] <= 1, "seed \(seed): change \(change) ran twice")
+        }
     }
 }
 

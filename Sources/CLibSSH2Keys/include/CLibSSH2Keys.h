@@ -31,3 +31,20 @@ const unsigned char *clibssh2_key_blob(const clibssh2_key *key, size_t *length);
  * `rsa-sha2-256`), or NULL for `ssh-rsa`; for others NULL. After LIBSSH2_ERROR_EAGAIN to be repeated with the same arguments. */
 int clibssh2_key_authenticate(LIBSSH2_SESSION *session, const char *username, const clibssh2_key *key,
                               const char *algorithm);
+
+/* A signature that somebody else makes, in their own time. Works with every version of libssh2. */
+typedef struct clibssh2_deferred clibssh2_deferred;
+
+clibssh2_deferred *clibssh2_deferred_new(void);
+void clibssh2_deferred_free(clibssh2_deferred *deferred);
+
+/* What is to be signed; NULL while nothing is. Belongs to the object. */
+const unsigned char *clibssh2_deferred_data(const clibssh2_deferred *deferred, size_t *length);
+
+/* Gives the signature without its algorithm's name (the second string of RFC 4253 §6.6); length 0: there is none. */
+void clibssh2_deferred_answer(clibssh2_deferred *deferred, const unsigned char *signature, size_t length);
+
+/* libssh2_userauth_publickey with this signature. LIBSSH2_ERROR_EAGAIN while the server or the signature is awaited; to be
+ * repeated with the same arguments. `blob` is the public key; the name that it begins with is that of the signature. */
+int clibssh2_deferred_authenticate(LIBSSH2_SESSION *session, const char *username, const unsigned char *blob, size_t length,
+                                   clibssh2_deferred *deferred);

@@ -69,12 +69,14 @@ final class InventoryContents: Sendable {
         _ byTag: [String: [Int]]
     ) throws(InventoryError) -> [[Int]] {
         var members = [Set<Int>](repeating: [], count: draft.groups.count)
+        // A device has many parts, and each copy counts references to all of them; there may be many globs.
+        let names = draft.devices.map(\.name)
         for (position, group) in draft.groups.enumerated() {
             for (pattern, place) in group.members {
                 if let index = deviceIndex[pattern] {
                     members[position].insert(index)
                 } else if let glob = GlobPattern(pattern) {
-                    for (index, device) in draft.devices.enumerated() where glob.matches(device.name) {
+                    for (index, name) in names.enumerated() where glob.matches(name) {
                         members[position].insert(index)
                     }
                 } else {

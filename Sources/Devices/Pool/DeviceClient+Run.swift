@@ -21,15 +21,21 @@ extension DeviceClient {
         while true {
             do throws(DeviceError) {
                 guard let credential else {
-                    return try await self.withSession(for: device) { session throws(DeviceError) in try await session.run(command) }
+                    return try await self.withSession(for: device) { session throws(DeviceError) in
+                        try await session.run(command)
+                    }
                 }
                 return try await self.runInTemporarySession(device, credential, command)
             } catch {
-                guard error.delivery == .notSent, error.isRetriable, attempt < general.connectionRetries else { throw error }
+                guard error.delivery == .notSent, error.isRetriable, attempt < general.connectionRetries else {
+                    throw error
+                }
                 let pause = backoff.pause(after: attempt)
                 self.logger.info(
                     "trying again",
-                    metadata: ["device": "\(device.name)", "attempt": "\(attempt)", "pause": "\(pause)", "error": "\(error)"]
+                    metadata: [
+                        "device": "\(device.name)", "attempt": "\(attempt)", "pause": "\(pause)", "error": "\(error)",
+                    ]
                 )
                 do {
                     try await Task.sleep(for: pause)
@@ -47,7 +53,9 @@ extension DeviceClient {
         _ command: DeviceCommand
     ) async throws(DeviceError) -> CommandResult {
         do {
-            return try await self.withTemporarySession(for: device, credential: credential) { try await $0.run(command) }
+            return try await self.withTemporarySession(for: device, credential: credential) {
+                try await $0.run(command)
+            }
         } catch let error as DeviceError {
             throw error
         } catch {
@@ -63,7 +71,8 @@ extension DeviceClient {
         let close = Suggestion.closest(to: expression, among: inventory.deviceNames)
         throw DeviceError(
             code: "target.unknown",
-            message: "there is no device \(quoted(expression)) in the inventory, and it is no address (`user@host:port`)"
+            message:
+                "there is no device \(quoted(expression)) in the inventory, and it is no address (`user@host:port`)"
                 + Suggestion.sentence(close)
         )
     }

@@ -33,7 +33,8 @@ public final class DeviceClient: Sendable {
         _ configuration: Configuration,
         logger: Logger = Logger(label: "tether.devices")
     ) throws(DeviceError) {
-        try self.init(configuration, environment: CredentialEnvironment(prefix: configuration.environmentPrefix), logger: logger)
+        try self.init(
+            configuration, environment: CredentialEnvironment(prefix: configuration.environmentPrefix), logger: logger)
     }
 
     init(
@@ -77,7 +78,8 @@ public final class DeviceClient: Sendable {
             timerLoop: group.next()
         ) { target, report in
             do throws(DeviceError) {
-                let plan = try factory.plan(for: target.device, in: inventory.withLockedValue { $0 }, override: target.override)
+                let plan = try factory.plan(
+                    for: target.device, in: inventory.withLockedValue { $0 }, override: target.override)
                 let loop = Self.eventLoop(for: target.device.name, of: loops)
                 let session = DeviceSession(plan, on: loop, logger: logger, report: report)
                 try await session.open()
@@ -186,10 +188,13 @@ public final class DeviceClient: Sendable {
             return current
         }
         let credentials = self.credentials
+        let changesAll =
+            inventory.general.timeout != old.general.timeout
+            || inventory.general.hostKeyPolicy != old.general.hostKeyPolicy
         self.pool.retire { target in
             let device = target.device
             guard old[device.name] == device else { return false }
-            return inventory[device.name] != device || inventory.general != old.general
+            return inventory[device.name] != device || changesAll
                 || credentials.credential(for: device, in: old) != credentials.credential(for: device, in: inventory)
         }
     }

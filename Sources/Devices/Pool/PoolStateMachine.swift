@@ -277,7 +277,9 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     // MARK: Parts
 
     private mutating func startIdleTimerIfNeeded(_ actions: inout [Action]) {
-        guard let idleTimeout, !self.hasIdleTimer, let key = self.idle.oldest(), let entry = self.entries[key] else { return }
+        guard let idleTimeout, !self.hasIdleTimer, let key = self.idle.oldest(), let entry = self.entries[key] else {
+            return
+        }
         self.hasIdleTimer = true
         actions.append(.startIdleTimer(entry.idleSince + idleTimeout))
     }

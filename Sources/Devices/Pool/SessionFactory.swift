@@ -16,7 +16,9 @@ struct SessionFactory: Sendable {
 
     /// - Parameter override: Takes precedence over every other place.
     /// - Throws: `inventory.invalid` for an unknown platform, `auth.missing` when there is nothing to log in with.
-    func plan(for device: Device, in inventory: Inventory, override: Credential? = nil) throws(DeviceError) -> SessionPlan {
+    func plan(for device: Device, in inventory: Inventory, override: Credential? = nil) throws(DeviceError)
+        -> SessionPlan
+    {
         let platform = try self.platform(of: device, in: inventory)
         let credential = self.credentials.credential(for: device, in: inventory, override: override)
         guard let user = credential.user else { throw Self.missing("user name", "user", "USER", device) }
@@ -67,7 +69,8 @@ struct SessionFactory: Sendable {
     private static func missing(_ what: String, _ key: String, _ part: String, _ device: Device) -> DeviceError {
         DeviceError(
             code: "auth.missing",
-            message: "\(device.name): no \(what) is known: give `\(key)` in the inventory (device, group or defaults), or the environment "
+            message:
+                "\(device.name): no \(what) is known: give `\(key)` in the inventory (device, group or defaults), or the environment "
                 + "variable <prefix>_\(part)_\(CredentialEnvironment.subject(of: device.name)) or <prefix>_\(part)_DEFAULT"
         )
     }

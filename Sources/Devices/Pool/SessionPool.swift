@@ -8,7 +8,10 @@ final class SessionPool: Sendable {
     typealias Machine = PoolStateMachine<DeviceSession, SessionTarget, DeviceError>
     typealias Lease = Machine.Lease
     /// Opens a session. What the session reports afterwards goes to the closure.
-    typealias Open = @Sendable (SessionTarget, @escaping @Sendable (SessionEvent) -> Void) async -> Result<DeviceSession, DeviceError>
+    typealias Open =
+        @Sendable (SessionTarget, @escaping @Sendable (SessionEvent) -> Void) async -> Result<
+            DeviceSession, DeviceError
+        >
 
     private struct State {
         var machine: Machine
@@ -77,7 +80,9 @@ final class SessionPool: Sendable {
     /// Lets go of sessions for which `isOutdated` says so as soon as nobody uses them.
     func retire(where isOutdated: (SessionTarget) -> Bool) {
         self.process { state, actions in
-            for (key, entry) in state.machine.entries where isOutdated(entry.identity) { state.machine.retire(key, &actions) }
+            for (key, entry) in state.machine.entries where isOutdated(entry.identity) {
+                state.machine.retire(key, &actions)
+            }
         }
     }
 

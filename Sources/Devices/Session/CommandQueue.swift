@@ -9,6 +9,7 @@ struct CommandQueue<Request: Identifiable> {
 
     init() {}
 
+    var waitingCount: Int { self.waiting.count }
     /// Whether there is nothing to do.
     var isEmpty: Bool { self.running == nil && self.waiting.isEmpty }
 

@@ -24,7 +24,9 @@ extension DeviceSession {
         case .status(0): self.finish(failure: nil, exitStatus: 0)
         case .status(let status): self.finish(failure: "exit status \(status)", exitStatus: status)
         case .signal(let name): self.finish(failure: "killed by signal \(name)")
-        case .unknown: self.finish(failure: "the device told no exit status")
+        case .unknown:
+            // A channel that ends without an exit status (RFC 4254 §6.10) was cut: the output may be a part, and nobody knows how it ended.
+            return self.lost(SSHError(.sessionLost, "the command's channel was closed before its exit status came"))
         }
         self.startNext()
     }

@@ -40,7 +40,9 @@ extension DeviceSession {
                 for event in early { self.received(event) }
             }
         } onCancel: {
-            eventLoop.execute { self.assumeIsolated { $0.signOnEnded(.failure(DeviceError.cancelled($0.device.name))) } }
+            eventLoop.execute {
+                self.assumeIsolated { $0.signOnEnded(.failure(DeviceError.cancelled($0.device.name))) }
+            }
         }
         try result.get()
     }
@@ -142,7 +144,8 @@ extension DeviceSession {
         let message = "\(self.device.name): \(error.message)"
         self.signOnEnded(.failure(DeviceError(code: error.code, message: message)))
         self.shutDown(
-            DeviceError(code: "session.closed", message: "\(self.device.name): the session was closed: \(error.message)"),
+            DeviceError(
+                code: "session.closed", message: "\(self.device.name): the session was closed: \(error.message)"),
             running: DeviceError(
                 code: error.code,
                 message: message,

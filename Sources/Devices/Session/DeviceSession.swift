@@ -89,6 +89,27 @@ public actor DeviceSession {
         output: (@Sendable (ByteBuffer) -> Void)? = nil
     ) async throws(DeviceError) -> CommandResult {
         try self.check(command)
+        return try await self.submit(command, output: output)
+    }
+
+    /// Proves that the device still answers: with a return key at the prompt, on exec channels with the command `true`. Waits for its turn as a
+    /// command does; a device that doesn't answer in time loses its session.
+    ///
+    /// - Throws: `command.timeout`, `session.lost`, …; never with a `delivery` in doubt, as nothing was asked of the device.
+    public func probe(timeout: Duration = .seconds(10)) async throws(DeviceError) {
+        let text = self.plan.platform.transport == .exec ? "true" : ""
+        let probe = DeviceCommand(text, timeout: timeout, collectsOutput: false, waitsForEcho: false)
+        do throws(DeviceError) {
+            _ = try await self.submit(probe, output: nil)
+        } catch {
+            throw DeviceError(code: error.code, message: error.message)
+        }
+    }
+
+    private func submit(
+        _ command: DeviceCommand,
+        output: (@Sendable (ByteBuffer) -> Void)?
+    ) async throws(DeviceError) -> CommandResult {
         guard !Task.isCancelled else { throw DeviceError.cancelled(self.device.name) }
         self.nextRequest += 1
         let id = self.nextRequest
@@ -109,9 +130,22 @@ public actor DeviceSession {
         return try result.get()
     }
 
-    package func probe() async throws(DeviceError) { fatalError("stub") }
+    /// Ends one user's work on the session. If its commands have left the device in another mode than the platform's default (in the middle of
+    /// configuration, say), the session is closed: whoever comes next must never begin where somebody else left off.
+    package func endWork() async {
+        guard self.machine?.isInDefaultMode == false else { return }
+        self.logger.debug(
+            "Session closed: it was left in another mode",
+            metadata: ["device": "\(self.device.name)", "mode": "\(self.machine?.modeName ?? "unknown")"]
+        )
+        await self.close()
+    }
+
     /// Whether the session can take commands.
     public nonisolated var isOpen: Bool { self.acceptsCommands.withLockedValue { $0 } }
+
+    /// Commands that wait for their turn.
+    package var waitingCommands: Int { self.queue.waitingCount }
 
     /// Closes the session; a running command ends with `session.closed`. Idempotent; returns when the connection is gone.
     public func close() async {
@@ -121,7 +155,8 @@ public actor DeviceSession {
 
     private func check(_ command: DeviceCommand) throws(DeviceError) {
         let isTerminal = self.plan.platform.transport == .terminal
-        let isBad: (Unicode.Scalar) -> Bool = isTerminal
+        let isBad: (Unicode.Scalar) -> Bool =
+            isTerminal
             ? { $0.properties.generalCategory == .control }
             : { $0 == "\0" }
         guard !command.text.isEmpty, !command.text.unicodeScalars.contains(where: isBad) else {
@@ -177,7 +212,8 @@ public actor DeviceSession {
             self.collects = false
             return self.interrupt(
                 code: "output.too_large",
-                message: "the command's output is larger than \(self.plan.outputLimit) bytes; narrow the command, or take the output in pieces"
+                message:
+                    "the command's output is larger than \(self.plan.outputLimit) bytes; narrow the command, or take the output in pieces"
             )
         }
         self.collected.append(contentsOf: piece.readableBytesView)
@@ -241,7 +277,8 @@ public actor DeviceSession {
         )
         let waiting = DeviceError(
             code: "session.closed",
-            message: "\(self.device.name): the session was closed because the command before this one was interrupted (\(code))"
+            message:
+                "\(self.device.name): the session was closed because the command before this one was interrupted (\(code))"
         )
         self.shutDown(waiting, running: running)
     }
@@ -259,7 +296,8 @@ public actor DeviceSession {
     /// Connects, authenticates and signs on. On a throw nothing is left open.
     func open() async throws(DeviceError) {
         do throws(SSHError) {
-            let connection = try await SSHConnection.connect(self.plan.connection, on: self.eventLoop, logger: self.logger)
+            let connection = try await SSHConnection.connect(
+                self.plan.connection, on: self.eventLoop, logger: self.logger)
             self.connection = connection
             // Weak, here and in the shell's events: a session that nobody holds any more is to go, and its connection with it.
             connection.closeFuture.whenSuccess { [weak self] reason in self?.assumeIsolated { $0.lost(reason) } }
@@ -324,7 +362,8 @@ public actor DeviceSession {
         interrupted?.continuation.resume(
             returning: .failure(
                 running
-                    ?? DeviceError(code: error.code, message: error.message, delivery: delivery, partialOutput: self.collected)
+                    ?? DeviceError(
+                        code: error.code, message: error.message, delivery: delivery, partialOutput: self.collected)
             )
         )
         self.collected = []

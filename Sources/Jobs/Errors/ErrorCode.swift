@@ -43,7 +43,8 @@ extension ErrorCode {
     package static let replyTopicUnknown = ErrorCode(
         "reply.topic_unknown", "The topic for the replies doesn't exist.")
     package static let replyUndeliverable = ErrorCode(
-        "reply.undeliverable", "A reply could not be written to its topic; it is kept among the dead letters.", reached: true)
+        "reply.undeliverable", "A reply could not be written to its topic; it is kept among the dead letters.",
+        reached: true)
     package static let targetUnknown = ErrorCode(
         "target.unknown", "The target names no device, group or tag of the inventory.")
     package static let targetRefused = ErrorCode(
@@ -109,6 +110,12 @@ extension ErrorCode {
         "privilege.denied", "The device refused the privilege level that the platform asks for.")
     package static let dialogueQuestion = ErrorCode(
         "dialogue.question", "The device asked a question that nobody had an answer for.", reached: true)
+    package static let dialogueEcho = ErrorCode(
+        "dialogue.echo", "The device came back to its prompt with neither the command's echo nor any output.",
+        reached: true)
+    package static let dialogueInterrupt = ErrorCode(
+        "dialogue.interrupt", "The session could not be proven to be in step again after an interruption.",
+        reached: true)
     package static let dialogueState = ErrorCode(
         "dialogue.state", "The conversation with the device was not in a state to take the command.", retriable: true)
 
@@ -125,6 +132,22 @@ extension ErrorCode {
         "command.timeout", "The command didn't finish within its time limit.", reached: true, retriable: true)
     package static let outputTooLarge = ErrorCode(
         "output.too_large", "The command printed more than the worker takes.", reached: true)
+
+    // MARK: The file
+
+    package static let transferRefused = ErrorCode(
+        "transfer.refused", "The device offers no file transfer of the kind that was asked for.")
+    package static let transferNoSuchFile = ErrorCode(
+        "transfer.no_such_file", "The file, or the folder that it is to go to, doesn't exist.", reached: true)
+    package static let transferDenied = ErrorCode(
+        "transfer.denied", "The file or its folder may not be read or written.", reached: true)
+    package static let transferNoSpace = ErrorCode(
+        "transfer.no_space", "The receiving side has no room left for the file.", reached: true)
+    package static let transferFailed = ErrorCode(
+        "transfer.failed", "The file transfer failed in another way; the message holds the device's words.",
+        reached: true, retriable: true)
+    package static let transferIncomplete = ErrorCode(
+        "transfer.incomplete", "Fewer or more bytes arrived than the file has.", reached: true, retriable: true)
 
     // MARK: The task
 
@@ -144,15 +167,17 @@ extension ErrorCode {
 
     /// Every code, by subject.
     package static let all: [ErrorCode] = [
-        jobUndecodable, jobInvalid, jobUnsupported, jobTooLarge, replyTopicUnknown, replyUndeliverable, targetUnknown, targetRefused, policyDenied, inventoryInvalid,
+        jobUndecodable, jobInvalid, jobUnsupported, jobTooLarge, replyTopicUnknown, replyUndeliverable, targetUnknown,
+        targetRefused, policyDenied, inventoryInvalid,
         platformUnknown,
         credentialMissing,
         connectUnresolved, connectRefused, connectTimeout, connectFailed, sshHandshake, sshAlgorithms, sshChannel,
         hostKeyUnknown,
         hostKeyChanged, authFailed, authMissing, authKey, authTimeout, authLocked,
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
-        dialogueState,
+        dialogueEcho, dialogueInterrupt, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
+        transferRefused, transferNoSuchFile, transferDenied, transferNoSpace, transferFailed, transferIncomplete,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,
     ]
 }

@@ -62,7 +62,9 @@ package struct Output: Sendable, Hashable {
     /// The bytes as sent by the device: JSON `text` where they are valid UTF-8, `base64` otherwise.
     package var bytes: [UInt8]
 
-    package init(job: String, task: String, device: String, sequence: Int, command: Int, attempt: Int = 1, bytes: [UInt8]) {
+    package init(
+        job: String, task: String, device: String, sequence: Int, command: Int, attempt: Int = 1, bytes: [UInt8]
+    ) {
         self.job = job
         self.task = task
         self.device = device

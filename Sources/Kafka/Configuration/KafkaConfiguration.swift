@@ -29,7 +29,8 @@ extension KafkaConfiguration: CustomStringConvertible, CustomDebugStringConverti
         Mirror(
             self,
             children: [
-                "bootstrapServers": self.bootstrapServers, "clientID": self.clientID, "properties": self.shownProperties,
+                "bootstrapServers": self.bootstrapServers, "clientID": self.clientID,
+                "properties": self.shownProperties,
             ],
             displayStyle: .struct
         )

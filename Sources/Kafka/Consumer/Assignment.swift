@@ -76,8 +76,10 @@ struct Assignment: Sendable {
     /// The same record comes twice when another thread pauses the partition just while this record is taken from the queue:
     /// librdkafka then fetches again from the offset before.
     mutating func admit(_ partition: TopicPartition, offset: Int64) -> Bool {
-        guard let state = self.owned[partition], state.isStarted, state.lastOffset != offset else { return false }
-        self.owned[partition]?.lastOffset = offset
+        guard let index = self.owned.index(forKey: partition) else { return false }
+        let state = self.owned.values[index]
+        guard state.isStarted, state.lastOffset != offset else { return false }
+        self.owned.values[index].lastOffset = offset
         return true
     }
 

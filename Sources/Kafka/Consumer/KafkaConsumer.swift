@@ -14,7 +14,9 @@ package final class KafkaConsumer: Sendable {
         /// Records handed over in one call at most.
         package var maximumBatch: Int
 
-        package init(id: String, instanceID: String? = nil, sessionTimeout: Duration = .seconds(45), maximumBatch: Int = 500) {
+        package init(
+            id: String, instanceID: String? = nil, sessionTimeout: Duration = .seconds(45), maximumBatch: Int = 500
+        ) {
             self.id = id
             self.instanceID = instanceID
             self.sessionTimeout = sessionTimeout

@@ -6,12 +6,13 @@ extension KafkaError {
     /// - Parameters:
     ///   - action: what was tried, as the start of a sentence ("Committing offsets of group `a`").
     ///   - detail: the library's own words where it has better ones than the code's; must hold no secret.
+    ///   - isRetriable: and the other flags: what the library said of this very error; `nil` decides by the code.
     init(
         _ code: rd_kafka_resp_err_t,
         _ action: String,
         detail: String? = nil,
         isRetriable: Bool? = nil,
-        isFatal: Bool = false,
+        isFatal: Bool? = nil,
         requiresAbort: Bool = false
     ) {
         let reason = detail.flatMap { $0.isEmpty ? nil : $0 } ?? String(cString: rd_kafka_err2str(code))
@@ -21,7 +22,7 @@ extension KafkaError {
             number: code.rawValue,
             message: "\(action) failed: \(reason.hasSuffix(".") ? reason : reason + ".")\(advice)",
             isRetriable: isRetriable ?? Self.retriableCodes.contains(code),
-            isFatal: isFatal || Self.fatalCodes.contains(code),
+            isFatal: isFatal ?? Self.fatalCodes.contains(code),
             requiresAbort: requiresAbort
         )
     }

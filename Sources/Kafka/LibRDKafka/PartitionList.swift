@@ -38,7 +38,9 @@ final class PartitionList {
             let bytes = Array(offset.metadata.utf8)
             guard !bytes.isEmpty, let copy = malloc(bytes.count) else { continue }
             // The list frees it.
-            bytes.withUnsafeBytes { copy.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(copy), byteCount: $0.count) }
+            bytes.withUnsafeBytes {
+                copy.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(copy), byteCount: $0.count)
+            }
             element.pointee.metadata = copy
             element.pointee.metadata_size = bytes.count
         }

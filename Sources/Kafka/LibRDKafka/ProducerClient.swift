@@ -171,7 +171,7 @@ final class ProducerClient: Sendable {
             let code = rd_kafka_event_error(event)
             let detail = rd_kafka_event_error_string(event).map { self.context.redaction.apply(String(cString: $0)) }
             let isFatal = rd_kafka_event_error_is_fatal(event) != 0
-            let error = KafkaError(code, "The producer", detail: detail, isFatal: isFatal)
+            let error = KafkaError(code, "Talking to the brokers", detail: detail, isFatal: isFatal)
             self.context.logger.log(level: isFatal ? .error : .warning, "\(error)")
         default:
             break

@@ -13,7 +13,10 @@ final class ReaderClient: @unchecked Sendable {
     private var topicHandle: OpaquePointer?
     private var started: Int32 = 0
     private var lastLookForPartitions = ContinuousClock.now
+    /// Ends the reader: told again with every call.
     private var fatal: KafkaError?
+    /// Met behind records that were handed over first: told with the next call.
+    private var next: KafkaError?
 
     /// How often the reader looks whether the topic has got more partitions.
     private static let partitionCheck = Duration.seconds(30)
@@ -42,9 +45,7 @@ final class ReaderClient: @unchecked Sendable {
     /// Starts all partitions; `end` is resolved to offsets before anything is fetched, so what comes later is seen.
     func start(_ start: KafkaReader.Start, timeout: Duration) throws(KafkaError) {
         let deadline = Deadline(after: timeout)
-        let count = try self.patiently(deadline) { remaining throws(KafkaError) in
-            try TopicMetadata.partitionCount(of: self.topic, self.handle, timeout: remaining)
-        }
+        let count = try TopicMetadata.partitionCount(of: self.topic, self.handle, timeout: timeout)
         var offsets: [Int64] = []
         for partition in 0..<count {
             switch start {
@@ -52,7 +53,7 @@ final class ReaderClient: @unchecked Sendable {
             case .offset(let offset): offsets.append(max(0, offset))
             case .end:
                 offsets.append(
-                    try self.patiently(deadline) { remaining throws(KafkaError) in
+                    try deadline.retry(attempt: .seconds(5)) { remaining throws(KafkaError) in
                         try self.end(of: partition, timeout: remaining)
                     }
                 )
@@ -77,24 +78,6 @@ final class ReaderClient: @unchecked Sendable {
                 throw .of(code, client, "Asking for the end of \(TopicPartition(self.topic, partition))")
             }
             return high
-        }
-    }
-
-    /// Repeats what fails for a passing reason (a leader moves, a broker restarts) until the deadline.
-    private func patiently<Value>(
-        _ deadline: Deadline,
-        _ body: (Duration) throws(KafkaError) -> Value
-    ) throws(KafkaError) -> Value {
-        let never = Monitor(())
-        while true {
-            do throws(KafkaError) {
-                return try body(min(.seconds(5), deadline.remaining))
-            } catch {
-                guard error.isRetriable, error.code != "kafka.unknown_topic_or_part", !deadline.hasPassed else {
-                    throw error
-                }
-                _ = never.wait(atMost: min(.milliseconds(100), deadline.remaining)) { _ -> Void? in nil }
-            }
         }
     }
 
@@ -132,7 +115,10 @@ final class ReaderClient: @unchecked Sendable {
 
     /// Waits for the first record, and takes what else is there already.
     func read(maximum: Int, _ deadline: Deadline, isCancelled: () -> Bool) throws(KafkaError) -> [KafkaRecord] {
-        if let fatal = self.fatal { throw fatal }
+        if let error = self.next ?? self.fatal {
+            self.next = nil
+            throw error
+        }
         self.lookForPartitions()
         var decoder = RecordDecoder()
         var records: [KafkaRecord] = []
@@ -144,29 +130,33 @@ final class ReaderClient: @unchecked Sendable {
                 while records.count < max(1, maximum), let message = rd_kafka_consume_queue(queue, wait) {
                     defer { rd_kafka_message_destroy(message) }
                     wait = 0
-                    if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
+                    guard message.pointee.err != RD_KAFKA_RESP_ERR_NO_ERROR else {
                         records.append(decoder.record(message))
-                    } else {
-                        try self.messageFailed(message.pointee, client)
+                        continue
                     }
+                    guard let error = self.failure(message.pointee, client) else { continue }
+                    if records.isEmpty { throw error }
+                    self.next = error
+                    break
                 }
             }
         } while records.isEmpty && !deadline.hasPassed && !isCancelled()
         return records
     }
 
-    /// - Throws: what reading on can't cure. The rest is logged.
-    private func messageFailed(_ message: rd_kafka_message_t, _ client: OpaquePointer) throws(KafkaError) {
-        guard message.err != RD_KAFKA_RESP_ERR__PARTITION_EOF else { return }
+    /// What reading on can't cure. The rest is logged.
+    private func failure(_ message: rd_kafka_message_t, _ client: OpaquePointer) -> KafkaError? {
+        guard message.err != RD_KAFKA_RESP_ERR__PARTITION_EOF else { return nil }
         let error = KafkaError.of(message.err, client, "Reading \(TopicPartition(self.topic, message.partition))")
         switch message.err {
         case RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
             RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
             RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
             if error.isFatal { self.fatal = error }
-            throw error
+            return error
         default:
             self.logger.warning("\(error)")
+            return nil
         }
     }
 

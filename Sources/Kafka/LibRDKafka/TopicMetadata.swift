@@ -2,9 +2,20 @@ import CRDKafka
 
 /// Asks the cluster about topics. Blocks up to the timeout; creates nothing.
 enum TopicMetadata {
-    /// - Throws: `kafka.unknown_topic_or_part`, `kafka.timed_out`, `kafka.topic_authorization_failed`, …
+    /// Waits out what passes: no connection yet, a leader that is being elected.
+    /// - Throws: `kafka.unknown_topic_or_part`, `kafka.timed_out`, `kafka.transport`, `kafka.topic_authorization_failed`, …
     static func partitionCount(
         of topic: String,
+        _ handle: ClientHandle,
+        timeout: Duration
+    ) throws(KafkaError) -> Int32 {
+        try Deadline(after: timeout).retry(attempt: .seconds(5)) { remaining throws(KafkaError) in
+            try Self.askForPartitions(topic, handle, timeout: remaining)
+        }
+    }
+
+    private static func askForPartitions(
+        _ topic: String,
         _ handle: ClientHandle,
         timeout: Duration
     ) throws(KafkaError) -> Int32 {

@@ -12,7 +12,8 @@ final class Answer<Value: Sendable>: Sendable {
 
     /// Gives the answer. Later ones are ignored.
     func resolve(_ result: Result<Value, KafkaError>) {
-        let continuation = self.state.withLockedValue { state -> CheckedContinuation<Result<Value, KafkaError>, Never>? in
+        let continuation = self.state.withLockedValue {
+            state -> CheckedContinuation<Result<Value, KafkaError>, Never>? in
             switch state {
             case .idle:
                 state = .resolved(result)

@@ -22,7 +22,8 @@ enum OwnThread {
             throw KafkaError(
                 code: "kafka.crit_sys_resource",
                 number: -194,
-                message: "Starting a thread for Kafka failed (errno \(status)). Raise the limit of threads of this process.",
+                message:
+                    "Starting a thread for Kafka failed (errno \(status)). Raise the limit of threads of this process.",
                 isRetriable: true
             )
         }

@@ -5,6 +5,8 @@ import NIOPosix
 /// A proxy in front of a development Kafka broker, which makes it behave as Apache Kafka does where it doesn't, and fails on command.
 ///
 /// - JoinGroup requests are held for a moment, so that a follower never misses a generation.
+/// - While members join again, commits of their present generation are taken; the broker itself would refuse them, and its clients would give up
+///   what they own.
 /// - Members without a heartbeat for `session.timeout.ms` are removed from their group.
 /// - Fetches that find nothing wait for `fetch.wait.max.ms` or until somebody produces; the broker itself answers at once, and idle
 ///   consumers would keep the machine busy.

@@ -46,7 +46,7 @@ package final class DevelopmentBroker: Sendable {
         let ended = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Int32.self)
         process.terminationHandler = { ended.succeed($0.terminationStatus) }
         do {
-            try process.run()
+            try process.runWithSignalsUnblocked()
         } catch {
             ended.fail(error)
             throw LabError("can't start \(binary): \(error.localizedDescription)")

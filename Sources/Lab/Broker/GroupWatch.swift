@@ -37,6 +37,8 @@ struct GroupWatch {
     }
 
     private var members: [Key: Entry] = [:]
+    /// By group: the generation that its members agreed on last.
+    private var generations: [String: Int32] = [:]
     private var joins: [RequestID: PendingJoin] = [:]
     private var syncs: [RequestID: Key] = [:]
     /// Session of members that are first seen by a heartbeat (they joined before the proxy was there).
@@ -90,13 +92,16 @@ struct GroupWatch {
         }
     }
 
-    mutating func joined(_ id: RequestID, error: Int16, memberID: String, at now: NIODeadline) {
+    mutating func joined(
+        _ id: RequestID, error: Int16, generation: Int32 = -1, memberID: String, at now: NIODeadline
+    ) {
         guard let join = joins.removeValue(forKey: id) else { return }
         let asked = Key(group: join.group, memberID: join.member.id)
         members[asked]?.waiting.remove(id)
         members[asked]?.lastSeen = now
         switch error {
         case 0:
+            generations[join.group] = generation
             let key = Key(group: join.group, memberID: memberID)
             guard members[key] == nil else { return }
             if key != asked { members[asked] = nil }
@@ -110,6 +115,13 @@ struct GroupWatch {
         guard let key = syncs.removeValue(forKey: id) else { return }
         members[key]?.waiting.remove(id)
         members[key]?.lastSeen = now
+    }
+
+    /// Whether a coordinator takes this member's commit: while a group waits for its members to join again, their present generation is
+    /// still good (Apache Kafka's GroupCoordinator, state PreparingRebalance). The development broker counts the generation up when the wait
+    /// begins, not when it ends.
+    func mayCommit(_ group: String, _ memberID: String, generation: Int32) -> Bool {
+        generations[group] == generation && members[Key(group: group, memberID: memberID)] != nil
     }
 
     /// The coordinator doesn't know the member (any more).

@@ -134,24 +134,27 @@ enum GroupRequest: Sendable, Equatable {
 /// What a response says about a member of a consumer group.
 enum GroupResponse {
     /// Error codes of the protocol.
+    static let illegalGeneration: Int16 = 22
     static let unknownMember: Int16 = 25
     static let memberIDRequired: Int16 = 79
     static let fencedInstance: Int16 = 82
 
-    /// Error and member id of a JoinGroup response frame.
-    static func join(_ frame: ByteBuffer, version: Int16) throws -> (error: Int16, memberID: String) {
+    /// Error, generation and member id of a JoinGroup response frame.
+    static func join(
+        _ frame: ByteBuffer, version: Int16
+    ) throws -> (error: Int16, generation: Int32, memberID: String) {
         var reader = KafkaReader(frame)
         let compact = version >= ApiKey.joinGroup.firstFlexibleVersion
         try reader.skip(8)
         if compact { try reader.skipTags() }
         if version >= 2 { try reader.skip(4) }
         let error = try reader.integer(Int16.self)
-        try reader.skip(4)
+        let generation = try reader.integer(Int32.self)
         if version >= 7 { _ = try reader.string(compact: compact) }
         _ = try reader.string(compact: compact)
         _ = try reader.string(compact: compact)
         if version >= 9 { try reader.skip(1) }
-        return (error, try reader.string(compact: compact) ?? "")
+        return (error, generation, try reader.string(compact: compact) ?? "")
     }
 
     /// Error of a Heartbeat or SyncGroup response frame.

@@ -12,6 +12,7 @@ final class ProxyConnection {
         case rewrite(ApiKey, version: Int16)
         case join(version: Int16)
         case sync
+        case commit(CommitFrame)
         case heartbeat(GroupRequest, version: Int16, flexible: Bool)
         /// An empty answer is held until then, unless something was produced after the request went out.
         case fetch(version: Int16, until: NIODeadline, production: Int)
@@ -168,7 +169,8 @@ final class ProxyConnection {
             toClient.timer = nil
             var wrote = false
             while let frame = toClient.line.next(at: now) {
-                client.write(inspect(response: frame, at: now), promise: nil)
+                guard let response = inspect(response: frame, at: now) else { continue }
+                client.write(response, promise: nil)
                 wrote = true
             }
             if wrote { client.flush() }
@@ -189,7 +191,9 @@ final class ProxyConnection {
 
     private func inspect(request frame: ByteBuffer, at now: NIODeadline) {
         proxy.counters.requests += 1
-        guard let key = frame.getInteger(at: frame.readerIndex + 4, as: Int16.self).flatMap(ApiKey.init) else { return }
+        guard let key = frame.getInteger(at: frame.readerIndex + 4, as: Int16.self).flatMap(ApiKey.init) else {
+            return
+        }
         var reader = KafkaReader(frame)
         guard let header = try? RequestHeader(&reader) else { return }
         let version = header.apiVersion
@@ -198,7 +202,9 @@ final class ProxyConnection {
             awaited[header.correlationID] = .rewrite(key, version: version)
             return
         case .fetch where proxy.options.holdsEmptyFetches:
-            guard let wait = try? FetchFrames.maximumWait(header, &reader), wait > .zero else { return }
+            guard let wait = try? FetchFrames.maximumWait(header, &reader), wait > .zero else {
+                return
+            }
             awaited[header.correlationID] = .fetch(version: version, until: now + wait, production: proxy.production)
             return
         case .produce where proxy.options.holdsEmptyFetches:
@@ -213,9 +219,12 @@ final class ProxyConnection {
             return
         default: break
         }
+        let body = reader
         guard proxy.options.expiresSessions, let request = try? GroupRequest(header, &reader) else { return }
         proxy.watch.forwarded(request, as: .init(connection: id, correlationID: header.correlationID), at: now)
         switch key {
+        case .offsetCommit:
+            if let commit = CommitFrame(frame, header, body) { awaited[header.correlationID] = .commit(commit) }
         case .joinGroup: awaited[header.correlationID] = .join(version: version)
         case .syncGroup: awaited[header.correlationID] = .sync
         case .heartbeat:
@@ -243,7 +252,8 @@ final class ProxyConnection {
         }
     }
 
-    private func inspect(response frame: ByteBuffer, at now: NIODeadline) -> ByteBuffer {
+    /// The response for the client; `nil` when another one will take its place.
+    private func inspect(response frame: ByteBuffer, at now: NIODeadline) -> ByteBuffer? {
         guard let correlationID = frame.getInteger(at: frame.readerIndex + 4, as: Int32.self),
             let awaited = awaited.removeValue(forKey: correlationID)
         else { return frame }
@@ -252,9 +262,16 @@ final class ProxyConnection {
         case .rewrite(let key, let version): return proxy.rewrite.rewrite(frame, of: key, version: version)
         case .join(let version):
             if let answer = try? GroupResponse.join(frame, version: version) {
-                proxy.watch.joined(request, error: answer.error, memberID: answer.memberID, at: now)
+                proxy.watch.joined(
+                    request, error: answer.error, generation: answer.generation, memberID: answer.memberID, at: now)
             }
         case .sync: proxy.watch.synced(request, at: now)
+        case .commit(let commit):
+            guard commit.isRefusedForGeneration(frame),
+                proxy.watch.mayCommit(commit.group, commit.memberID, generation: commit.generation)
+            else { return frame }
+            broker?.writeAndFlush(commit.with(generation: commit.generation + 1), promise: nil)
+            return nil
         case .heartbeat(.heartbeat(let group, let member), let version, let flexible):
             let error = try? GroupResponse.error(frame, version: version, flexible: flexible)
             if error == GroupResponse.unknownMember || error == GroupResponse.fencedInstance {

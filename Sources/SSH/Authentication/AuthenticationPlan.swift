@@ -1,5 +1,3 @@
-import Foundation
-
 /// Decides what to try next while signing on (RFC 4252). Value type, no I/O.
 ///
 /// The credentials are tried in the configured order, each at most once, and only by methods that the server offers. After a
@@ -13,6 +11,7 @@ struct AuthenticationPlan: Sendable {
         case keyboardInteractive(Secret)
         /// With an RSA key, the name of the signature algorithm; `nil`: the key's own.
         case publicKey(PreparedKey, signature: String?)
+        case agentKey(AgentKey, signature: String?)
         case fail(SSHError)
     }
 
@@ -46,7 +45,7 @@ struct AuthenticationPlan: Sendable {
     /// - Parameter server: the server's identification string, which decides how RSA keys sign.
     mutating func start(server: String) -> Action {
         for credential in self.credentials {
-            if case .key(let key) = credential, key.isRSA, key.parsed != nil {
+            if credential.signsRSA {
                 for (index, signature) in RSASignatures.order(server: server).enumerated() {
                     self.untried.append(
                         Attempt(credential: credential, signature: signature.label, repeatsKey: index > 0))
@@ -95,6 +94,8 @@ struct AuthenticationPlan: Sendable {
             return nil
         case .key(let key):
             return self.offer.contains("publickey") ? .publicKey(key, signature: attempt.signature) : nil
+        case .agent(let key):
+            return self.offer.contains("publickey") ? .agentKey(key, signature: attempt.signature) : nil
         case .unusable:
             return nil
         }
@@ -129,26 +130,5 @@ struct AuthenticationPlan: Sendable {
 
     private static func sentence(_ names: [String]) -> String {
         names.isEmpty ? "no method" : names.joined(separator: ", ")
-    }
-}
-
-/// How to sign with an RSA key (RFC 8332).
-///
-/// A server says which algorithms it takes in a message that libssh2 1.10 drops, so its identification string decides. OpenSSH
-/// takes SHA-2 from 7.2 on, and SHA-1 no more from 8.8 on. With others SHA-1 comes first: the older they are, the likelier that
-/// it is all they know, and a server of libssh falls silent when it sees another name in the key.
-enum RSASignatures: Sendable, Hashable {
-    case sha1, sha512
-
-    /// The name to sign under; `nil`: the key's own, `ssh-rsa`.
-    var label: String? { self == .sha512 ? "rsa-sha2-512" : nil }
-
-    static func order(server: String) -> [RSASignatures] {
-        if let start = server.range(of: "OpenSSH_")?.upperBound {
-            let numbers = server[start...].prefix { $0.isNumber || $0 == "." }.split(separator: ".").compactMap { Int($0) }
-            guard let major = numbers.first else { return [.sha512, .sha1] }
-            return (major, numbers.dropFirst().first ?? 0) >= (7, 2) ? [.sha512] : [.sha1]
-        }
-        return server.lowercased().contains("libssh") ? [.sha1] : [.sha1, .sha512]
     }
 }

@@ -1,19 +1,33 @@
-import NIOPosix
+import NIOCore
 
 /// A configured way to sign on, ready to use: key files have been read, and parsed where that is possible beforehand.
 enum Credential: Sendable {
     case password(Secret)
     case key(PreparedKey)
+    /// A key of an agent.
+    case agent(AgentKey)
     /// A key that could not be read. The others are still tried.
     case unusable(SSHError)
 
     /// Reads what has to be read, on the thread pool for files.
-    static func prepare(_ methods: [SSHAuthentication]) async -> [Credential] {
+    ///
+    /// - Parameters:
+    ///   - bound: how long an agent may take to list its keys.
+    ///   - eventLoop: where an agent is asked.
+    static func prepare(
+        _ methods: [SSHAuthentication], bound: Duration, on eventLoop: any EventLoop
+    ) async -> [Credential] {
         var credentials: [Credential] = []
         for method in methods {
             switch method {
             case .password(let password):
                 credentials.append(.password(password))
+            case .agent(let socket):
+                do throws(SSHError) {
+                    credentials += try await AgentKey.list(socket, bound: bound, on: eventLoop).map { .agent($0) }
+                } catch {
+                    credentials.append(.unusable(error))
+                }
             case .privateKey(let source, let passphrase):
                 do throws(SSHError) {
                     credentials.append(.key(try await PreparedKey(source, passphrase: passphrase)))
@@ -27,6 +41,15 @@ enum Credential: Sendable {
 }
 
 extension Credential {
+    /// Whether there is a choice of signature algorithms (RFC 8332).
+    var signsRSA: Bool {
+        switch self {
+        case .key(let key): key.isRSA && key.parsed != nil
+        case .agent(let key): key.isRSA
+        case .password, .unusable: false
+        }
+    }
+
     /// The first reason why there is nothing to sign on with; `nil` if anything can be tried.
     static func onlyError(_ credentials: [Credential]) -> SSHError? {
         var first: SSHError?
@@ -35,104 +58,5 @@ extension Credential {
             if first == nil { first = error }
         }
         return first
-    }
-}
-
-/// A private key and where it came from, for messages.
-struct PreparedKey: Sendable {
-    let text: Secret
-    let passphrase: Secret?
-    let name: String
-    /// The parsed key; `nil` where libssh2 has to parse it each time.
-    let parsed: SigningKey?
-
-    init(text: Secret, passphrase: Secret?, name: String, parsed: SigningKey?) {
-        self.text = text
-        self.passphrase = passphrase
-        self.name = name
-        self.parsed = parsed
-    }
-
-    /// - Throws: `auth.key` when the key can't be read or parsed.
-    init(_ source: SSHAuthentication.PrivateKeySource, passphrase: Secret?) async throws(SSHError) {
-        let result: Result<PreparedKey, SSHError>
-        do {
-            result = try await NIOThreadPool.singleton.runIfActive { Self.prepare(source, passphrase) }
-        } catch is CancellationError {
-            throw SSHError(.cancelled, "The connection attempt was cancelled.")
-        } catch {
-            throw SSHError(.authenticationKey, "The private key can't be read: \(error).")
-        }
-        self = try result.get()
-    }
-
-    /// No private key is longer; a path that leads to a device or a log must not fill the memory.
-    private static let maximumLength = 256 * 1024
-
-    private static func prepare(
-        _ source: SSHAuthentication.PrivateKeySource, _ passphrase: Secret?
-    ) -> Result<PreparedKey, SSHError> {
-        let text: Secret
-        let name: String
-        switch source {
-        case .memory(let given):
-            (text, name) = (given, "given in memory")
-        case .file(let path):
-            switch FileReader.read(path, limit: self.maximumLength) {
-            case .success(let bytes): (text, name) = (Secret(String(decoding: bytes, as: UTF8.self)), path)
-            case .failure(let reason):
-                return .failure(SSHError(.authenticationKey, "The key file \(path) can't be read: \(reason)."))
-            }
-        }
-        guard SigningKey.isAvailable else {
-            return .success(PreparedKey(text: text, passphrase: passphrase, name: name, parsed: nil))
-        }
-        do throws(SigningKey.Failure) {
-            let parsed = try SigningKeyCache.shared.key(text, passphrase: passphrase)
-            return .success(PreparedKey(text: text, passphrase: passphrase, name: name, parsed: parsed))
-        } catch {
-            return .failure(self.unusable(name, hasPassphrase: passphrase != nil, error.reason))
-        }
-    }
-
-    /// A key that can't be parsed.
-    static func unusable(_ name: String, hasPassphrase: Bool, _ reason: String) -> SSHError {
-        let hint = hasPassphrase ? "Check the passphrase" : "If it is encrypted, give its passphrase"
-        return SSHError(
-            .authenticationKey,
-            "The private key \(name) can't be used (\(reason)). \(hint); the formats that can be read are OpenSSH (encrypted "
-                + "with AES-CTR or AES-CBC), PEM and PKCS#8 with Ed25519, ECDSA or RSA keys.")
-    }
-
-    /// Whether the key is known to be an RSA key.
-    var isRSA: Bool {
-        if let parsed { return parsed.algorithm == "ssh-rsa" }
-        return self.text.withExposedValue { text in
-            text.contains("BEGIN RSA PRIVATE KEY") || OpenSSHKeyFile.publicKeyType(of: text) == "ssh-rsa"
-        }
-    }
-}
-
-/// Reads the part of OpenSSH's private key format that is never encrypted.
-///
-/// The format (`PROTOCOL.key` of OpenSSH) is `openssh-key-v1`, cipher, key derivation and its options, the number of keys, and
-/// the public key blob.
-enum OpenSSHKeyFile {
-    static func publicKeyBlob(of text: String) -> [UInt8]? {
-        guard let begin = text.range(of: "-----BEGIN OPENSSH PRIVATE KEY-----"),
-            let end = text.range(of: "-----END", range: begin.upperBound..<text.endIndex),
-            let bytes = Base64.decode(text[begin.upperBound..<end.lowerBound])
-        else { return nil }
-        let magic = Array("openssh-key-v1\0".utf8)
-        guard bytes.starts(with: magic) else { return nil }
-        var reader = WireReader(bytes.dropFirst(magic.count))
-        guard reader.readString() != nil, reader.readString() != nil, reader.readString() != nil,
-            reader.readUInt32() == 1, let blob = reader.readString()
-        else { return nil }
-        return Array(blob)
-    }
-
-    static func publicKeyType(of text: String) -> String? {
-        self.publicKeyBlob(of: text).flatMap { HostKey(blob: $0)?.algorithm }
     }
 }

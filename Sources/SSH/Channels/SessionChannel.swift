@@ -8,6 +8,25 @@ final class SessionChannel {
     enum Request {
         case shell(PseudoTerminal)
         case command(String)
+        /// A subsystem (RFC 4254 §6.5), which takes input.
+        case subsystem(String)
+        /// A command that takes input until ``SessionChannel/endInput()``.
+        case program(String)
+        /// A TCP connection that the server makes (RFC 4254 §7.2).
+        case tunnel(host: String, port: Int)
+
+        /// The receive window. What comes in is passed on at once, so this only bounds what is on the way; for bulk data it
+        /// has to hold what the network holds, bandwidth times round trip.
+        var window: UInt32 {
+            switch self {
+            case .shell, .command: 512 * 1024
+            case .subsystem, .program, .tunnel: 2 * 1024 * 1024
+            }
+        }
+
+        var isTunnel: Bool {
+            if case .tunnel = self { true } else { false }
+        }
     }
 
     enum End {
@@ -31,8 +50,6 @@ final class SessionChannel {
 
     /// Bytes taken from libssh2 at a time: the largest data packet.
     static let readSize = Int(LIBSSH2_CHANNEL_PACKET_DEFAULT)
-    /// The receive window. What comes in is passed on at once, so this only bounds what is on the way.
-    static let window: UInt32 = 512 * 1024
     /// Bytes that may wait for the server to take them.
     static let maximumOutgoing = 16 * 1024 * 1024
 
@@ -43,10 +60,14 @@ final class SessionChannel {
     private var outgoing = ByteBuffer()
     private var owesEndOfFile = false
     private var timer: Scheduled<Void>?
+    private var refusal: String?
+    private var isPaused = false
 
     private var onOutput: ((ExecStream, ByteBuffer) -> Void)?
     private var onStart: (() -> Void)?
     private var onEnd: ((End) -> Void)?
+    /// Called whenever everything that was given to ``write(_:)`` has been taken.
+    var onDrain: (() -> Void)?
 
     init(_ request: Request, core: SessionCore) {
         self.request = request
@@ -88,10 +109,29 @@ final class SessionChannel {
                 return
             }
             var bytes = bytes
+            // Input that never runs dry would otherwise keep all that has been sent.
+            if self.outgoing.readerIndex > self.outgoing.readableBytes { self.outgoing.discardReadBytes() }
             self.outgoing.writeBuffer(&bytes)
         }
         self.writeOutgoing()
         self.core.flushAfterWrite()
+    }
+
+    /// Bytes that the server has not taken yet.
+    var unsent: Int { self.outgoing.readableBytes }
+
+    /// Ends the input once all of it has been sent.
+    func endInput() {
+        guard self.phase == .running else { return }
+        self.owesEndOfFile = true
+        self.core.pump()
+    }
+
+    /// Stops taking output, which holds up the server once the window is used up; or goes on with it.
+    func setPaused(_ isPaused: Bool) {
+        guard isPaused != self.isPaused else { return }
+        self.isPaused = isPaused
+        if !isPaused { self.core.pump() }
     }
 
     func close() { self.finish(.closedLocally) }
@@ -110,14 +150,20 @@ final class SessionChannel {
         let bound = self.core.configuration.timeouts.channel
         self.timer = self.core.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(bound)) { [weak self] in
             guard let self else { return }
-            self.finish(
-                .failed(
-                    SSHError(
-                        .channelRefused, "\(self.core.endpoint) did not answer the request for a channel within \(bound.brief).")))
+            let words =
+                self.refusal.map { "refused a channel: \($0)" }
+                ?? "did not answer the request for a channel within \(bound.brief)"
+            self.finish(.failed(SSHError(.channelRefused, "\(self.core.endpoint) \(words).")))
         }
     }
 
     func isBeingOpened() { self.phase = .opening }
+
+    /// Back in line after a refusal that may not be the last word.
+    func waitAgain(refusal: String) {
+        self.phase = .waiting
+        self.refusal = refusal
+    }
 
     func opened(_ handle: LibSSH2Channel) {
         self.handle = handle
@@ -125,8 +171,10 @@ final class SessionChannel {
         case .shell:
             handle.mergeStandardError()
             self.phase = .requestingTerminal
-        case .command:
+        case .command, .subsystem, .program:
             self.phase = .starting
+        case .tunnel:
+            self.hasStarted()
         }
     }
 
@@ -142,7 +190,11 @@ final class SessionChannel {
         case .starting:
             switch self.request {
             case .shell: return self.follow(handle.startShell(), "a shell") { self.hasStarted() }
-            case .command(let text): return self.follow(handle.execute(text), "the command") { self.hasStarted() }
+            case .command(let text), .program(let text):
+                return self.follow(handle.execute(text), "the command") { self.hasStarted() }
+            case .tunnel: return false
+            case .subsystem(let name):
+                return self.follow(handle.startSubsystem(name), "the subsystem \(name)") { self.hasStarted() }
             }
         case .running:
             return self.run(handle)
@@ -162,6 +214,7 @@ final class SessionChannel {
         self.onOutput = nil
         self.onStart = nil
         self.onEnd = nil
+        self.onDrain = nil
         self.core.retire(self, handle: self.handle)
         self.handle = nil
         onEnd?(end)
@@ -183,26 +236,34 @@ final class SessionChannel {
 
     private func run(_ handle: LibSSH2Channel) -> Bool {
         var hasMoved = self.writeOutgoing()
-        if self.owesEndOfFile, self.phase == .running {
+        if self.owesEndOfFile, self.outgoing.readableBytes == 0, self.phase == .running {
             // A command has no input; one that reads would wait for ever.
-            hasMoved = self.follow(handle.sendEndOfFile(), "the end of input") { self.owesEndOfFile = false } || hasMoved
+            hasMoved =
+                self.follow(handle.sendEndOfFile(), "the end of input") { self.owesEndOfFile = false } || hasMoved
         }
         if self.phase == .running { hasMoved = self.read(handle, LibSSH2Channel.standardOutput) || hasMoved }
-        if case .command = self.request, self.phase == .running {
+        if self.hasStandardError, self.phase == .running {
             hasMoved = self.read(handle, LibSSH2Channel.standardError) || hasMoved
         }
-        guard self.phase == .running, handle.isAtEnd else { return hasMoved }
+        guard self.phase == .running, !self.isPaused, handle.isAtEnd else { return hasMoved }
         switch self.request {
-        case .shell: self.finish(.exited(.unknown))
-        case .command: self.phase = .awaitingClose
+        case .shell, .tunnel: self.finish(.exited(.unknown))
+        case .command, .subsystem, .program: self.phase = .awaitingClose
         }
         return true
+    }
+
+    private var hasStandardError: Bool {
+        switch self.request {
+        case .shell, .tunnel: false
+        case .command, .subsystem, .program: true
+        }
     }
 
     private func read(_ handle: LibSSH2Channel, _ stream: Int32) -> Bool {
         withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { scratch in
             var hasMoved = false
-            while self.phase == .running {
+            while self.phase == .running, !self.isPaused {
                 switch handle.read(stream: stream, into: scratch) {
                 case .pending, .ready(0):
                     return hasMoved
@@ -236,6 +297,7 @@ final class SessionChannel {
                 return true
             case .ready:
                 hasMoved = true
+                if self.outgoing.readableBytes == 0 { self.onDrain?() }
             }
         }
         return hasMoved

@@ -14,6 +14,8 @@ final class ConnectionAttempt {
 
     private let configuration: SSHConfiguration
     private let credentials: [Credential]
+    private let jumpHost: SSHConnection?
+    private var tunnel: TunnelTransport?
     private let eventLoop: any EventLoop
     private let logger: Logger
     private var completion: ((Result<Established, SSHError>) -> Void)?
@@ -21,7 +23,12 @@ final class ConnectionAttempt {
     private var core: SessionCore?
     private var timer: Scheduled<Void>?
 
-    init(_ configuration: SSHConfiguration, _ credentials: [Credential], on eventLoop: any EventLoop, _ logger: Logger) {
+    /// - Parameter jumpHost: the session to go through, on the same event loop.
+    init(
+        _ configuration: SSHConfiguration, _ credentials: [Credential], through jumpHost: SSHConnection?,
+        on eventLoop: any EventLoop, _ logger: Logger
+    ) {
+        self.jumpHost = jumpHost
         self.configuration = configuration
         self.credentials = credentials
         self.eventLoop = eventLoop
@@ -40,6 +47,30 @@ final class ConnectionAttempt {
             self.finish(
                 .failure(TransportBootstrap.timedOut(self.configuration.host, self.configuration.port, bound)))
         }
+        if let jumpHost {
+            self.openTunnel(jumpHost)
+        } else {
+            self.connectSocket(bound)
+        }
+    }
+
+    private func openTunnel(_ jumpHost: SSHConnection) {
+        let tunnel = TunnelTransport(through: jumpHost, to: self.configuration.host, port: self.configuration.port)
+        self.tunnel = tunnel
+        tunnel.open { result in
+            switch result {
+            case .failure(let error):
+                self.finish(.failure(error))
+            case .success:
+                self.connected(close: { tunnel.close() }) { core in
+                    core.attach(tunnel)
+                    tunnel.attach(core)
+                }
+            }
+        }
+    }
+
+    private func connectSocket(_ bound: Duration) {
         TransportBootstrap.connect(
             host: self.configuration.host, port: self.configuration.port, timeouts: self.configuration.timeouts,
             on: self.eventLoop
@@ -51,7 +82,9 @@ final class ConnectionAttempt {
                         TransportBootstrap.failure(
                             error, host: self.configuration.host, port: self.configuration.port, timeout: bound)))
             case .success(let channel):
-                self.connected(channel)
+                self.connected(close: { channel.close(promise: nil) }) { core in
+                    try channel.pipeline.syncOperations.addHandler(core)
+                }
             }
         }
     }
@@ -63,9 +96,9 @@ final class ConnectionAttempt {
         self.finish(.failure(error))
     }
 
-    private func connected(_ channel: any Channel) {
+    private func connected(close: () -> Void, attach: (SessionCore) throws -> Void) {
         guard self.outcome == nil else {
-            channel.close(promise: nil)
+            close()
             return
         }
         self.timer?.cancel()
@@ -73,7 +106,7 @@ final class ConnectionAttempt {
             let core = try SessionCore(
                 configuration: self.configuration, credentials: self.credentials, eventLoop: self.eventLoop,
                 logger: self.logger)
-            try channel.pipeline.syncOperations.addHandler(core)
+            try attach(core)
             self.core = core
             core.establish { result in
                 self.finish(
@@ -84,7 +117,7 @@ final class ConnectionAttempt {
                     })
             }
         } catch {
-            channel.close(promise: nil)
+            close()
             self.finish(
                 .failure(
                     (error as? SSHError) ?? SSHError(.connectFailed, "The connection could not be set up: \(error).")))
@@ -96,6 +129,8 @@ final class ConnectionAttempt {
         self.outcome = outcome
         self.timer?.cancel()
         self.timer = nil
+        if case .failure = outcome, self.core == nil { self.tunnel?.close() }
+        self.tunnel = nil
         let completion = self.completion
         self.completion = nil
         completion?(outcome)

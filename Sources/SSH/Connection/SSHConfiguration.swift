@@ -10,6 +10,9 @@ package struct SSHConfiguration: Sendable {
     package var timeouts: SSHTimeouts
     /// Interval of SSH keepalive messages. `nil`: none.
     package var keepaliveInterval: Duration?
+    /// Jump hosts on the way, the one that is reached directly first. Each is connected to with its own settings, among them the
+    /// check of its host key; their connections are shared by all sessions that take the same way on the same event loop.
+    package var via: [SSHConfiguration]
 
     package init(
         host: String,
@@ -18,7 +21,8 @@ package struct SSHConfiguration: Sendable {
         authentication: [SSHAuthentication],
         hostKeyVerifier: any HostKeyVerifier,
         timeouts: SSHTimeouts = SSHTimeouts(),
-        keepaliveInterval: Duration? = .seconds(30)
+        keepaliveInterval: Duration? = .seconds(30),
+        via: [SSHConfiguration] = []
     ) {
         self.host = host
         self.port = port
@@ -27,6 +31,7 @@ package struct SSHConfiguration: Sendable {
         self.hostKeyVerifier = hostKeyVerifier
         self.timeouts = timeouts
         self.keepaliveInterval = keepaliveInterval
+        self.via = via
     }
 }
 
@@ -64,6 +69,8 @@ public enum SSHAuthentication: Sendable, Hashable {
     /// hidden questions.
     case password(Secret)
     case privateKey(PrivateKeySource, passphrase: Secret?)
+    /// The keys of the agent behind this Unix domain socket, in its order; `nil`: the one that `SSH_AUTH_SOCK` names.
+    case agent(socket: String?)
 
     public enum PrivateKeySource: Sendable, Hashable {
         case file(String)

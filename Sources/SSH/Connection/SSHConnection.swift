@@ -20,8 +20,8 @@ package actor SSHConnection {
     /// Completes when the connection is gone, with the reason (`nil` when this side closed it).
     package nonisolated let closeFuture: EventLoopFuture<SSHError?>
 
-    private let core: NIOLoopBound<SessionCore>
-    private nonisolated let hasClosed = NIOLockedValueBox(false)
+    nonisolated let core: NIOLoopBound<SessionCore>
+    nonisolated let hasClosed = NIOLockedValueBox(false)
 
     private init(_ established: ConnectionAttempt.Established, on eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
@@ -46,15 +46,18 @@ package actor SSHConnection {
         on eventLoop: any EventLoop,
         logger: Logger
     ) async throws(SSHError) -> SSHConnection {
-        let credentials = await Credential.prepare(configuration.authentication)
+        let credentials = await Credential.prepare(
+            configuration.authentication, bound: configuration.timeouts.authentication, on: eventLoop)
         if let error = Credential.onlyError(credentials) { throw error }
+        let jumpHost = try await Self.jumpHost(for: configuration, on: eventLoop, logger)
         let attempt = NIOLoopBoundBox.makeEmptyBox(valueType: ConnectionAttempt.self, eventLoop: eventLoop)
         let isCancelled = NIOLockedValueBox(false)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation {
                 (continuation: CheckedContinuation<Result<ConnectionAttempt.Established, SSHError>, Never>) in
                 eventLoop.execute {
-                    let started = ConnectionAttempt(configuration, credentials, on: eventLoop, logger)
+                    let started = ConnectionAttempt(
+                        configuration, credentials, through: jumpHost, on: eventLoop, logger)
                     attempt.value = started
                     if isCancelled.withLockedValue({ $0 }) { started.cancel() }
                     started.start { continuation.resume(returning: $0) }
@@ -65,6 +68,15 @@ package actor SSHConnection {
             eventLoop.execute { attempt.value?.cancel() }
         }
         return SSHConnection(try result.get(), on: eventLoop)
+    }
+
+    /// The connection that leads to the host: to the last jump host, through those before it.
+    private static func jumpHost(
+        for configuration: SSHConfiguration, on eventLoop: any EventLoop, _ logger: Logger
+    ) async throws(SSHError) -> SSHConnection? {
+        guard var last = configuration.via.last else { return nil }
+        last.via = configuration.via.dropLast() + last.via
+        return try await JumpHosts.shared.connection(last, on: eventLoop, logger: logger)
     }
 
     /// Opens a channel with a terminal and a shell.
@@ -114,8 +126,14 @@ package actor SSHConnection {
         NIOLoopBound(SessionChannel(request, core: self.core.value), eventLoop: self.eventLoop)
     }
 
+    func makeTransferChannel(_ request: SessionChannel.Request, _ options: FileTransfer.Options) -> TransferChannel {
+        TransferChannel(request, core: self.core.value, bound: options.silence)
+    }
+
     /// Isolated, so that the closures above have to run here: one that doesn't use `self` would leave the event loop.
-    private func begin(_ channel: NIOLoopBound<SessionChannel>, _ body: (SessionChannel) -> Void) { body(channel.value) }
+    private func begin(_ channel: NIOLoopBound<SessionChannel>, _ body: (SessionChannel) -> Void) {
+        body(channel.value)
+    }
 
     /// Says goodbye (SSH_MSG_DISCONNECT) if that doesn't block, and closes. Idempotent; returns when the socket is closed.
     package func close() async {

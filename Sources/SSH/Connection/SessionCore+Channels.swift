@@ -6,6 +6,8 @@ extension SessionCore {
     /// Channels open or asked for at a time, and channels whose close the server owes an answer to.
     private static let maximumChannels = 256
     private static let maximumClosing = 64
+    /// The receive window of a channel that is opened in reserve.
+    private static let spareWindow = SessionChannel.Request.command("").window
 
     /// Puts a channel in line. It hears of everything through its callbacks, also of a refusal here.
     func enqueue(_ channel: SessionChannel) {
@@ -26,14 +28,15 @@ extension SessionCore {
             return
         }
         self.waiting.append(channel)
-        channel.startTimer()
+        // A tunnel's owner has a timer of its own: it is part of a connection attempt.
+        if !channel.request.isTunnel { channel.startTimer() }
         self.pump()
     }
 
     /// Whether channels may give libssh2 more to send.
     var takesOutput: Bool {
         guard let wire = self.session?.wire, wire.outbound.readableBytes < Self.maximumUnflushed else { return false }
-        return self.context?.channel.isWritable ?? false
+        return self.transport?.isWritable ?? false
     }
 
     private static let maximumUnflushed = 256 * 1024
@@ -44,7 +47,7 @@ extension SessionCore {
         while hasMoved, case .open = self.phase {
             hasMoved = self.stepOpening()
             for channel in self.channels where channel.advance() { hasMoved = true }
-            if case .open = self.phase { self.stepClosing() }
+            if case .open = self.phase, self.stepClosing() { hasMoved = true }
         }
         if case .open = self.phase { self.pumpByParkedChannel() }
     }
@@ -52,9 +55,10 @@ extension SessionCore {
     private func stepOpening() -> Bool {
         guard let session = self.session else { return false }
         if self.opening == nil {
-            guard !self.waiting.isEmpty else { return false }
+            guard !self.waiting.isEmpty, !self.opensAfterClose || self.closing.isEmpty else { return false }
+            self.opensAfterClose = false
             let next = self.waiting.removeFirst()
-            if case .fresh(let handle) = self.parked, !handle.isAtEnd {
+            if case .fresh(let handle) = self.parked, !handle.isAtEnd, next.request.window == Self.spareWindow {
                 self.parked = nil
                 self.hasOpened(next, handle)
                 return true
@@ -62,7 +66,8 @@ extension SessionCore {
             next.isBeingOpened()
             self.opening = .channel(next)
         }
-        let result = session.openChannel(window: SessionChannel.window)
+        let result = session.openChannel(
+            self.opening?.owner?.request, window: self.opening?.owner?.request.window ?? Self.spareWindow)
         if case .pending = result { return false }
         let opening = self.opening
         self.opening = nil
@@ -72,10 +77,13 @@ extension SessionCore {
         case (.failed(let failure), _) where failure.endsSession:
             self.opening = opening
             self.shutDown(reason: self.sessionFailed(failure))
-        case (.failed, .channel(let channel)) where self.closedSinceOpening:
-            // A server with a limit counts a channel until it has worked through its close, and says no to one that is asked
-            // for in the same breath. This answer came after that, so another try is a fair one.
+        case (.failed(let failure), .channel(let channel))
+        where self.closedSinceOpening || !self.closing.isEmpty:
+            // A server with a limit counts a channel until it has worked through its close, or its program has ended. This
+            // answer may be due to one that is going: another try is a fair one, after the next close if one is owed.
             self.closedSinceOpening = false
+            self.opensAfterClose = !self.closing.isEmpty
+            channel.waitAgain(refusal: failure.message)
             self.waiting.insert(channel, at: 0)
         case (.failed(let failure), .channel(let channel)):
             channel.finish(
@@ -110,11 +118,13 @@ extension SessionCore {
         self.pump()
     }
 
-    private func stepClosing() {
-        guard !self.closing.isEmpty else { return }
+    private func stepClosing() -> Bool {
+        guard !self.closing.isEmpty else { return false }
+        let before = self.closing.count
         self.closing.removeAll { handle in
             if case .pending = handle.close() { return false }
             self.closedSinceOpening = true
+            self.opensAfterClose = false
             if self.channels.isEmpty {
                 _ = self.parked?.handle.free()
                 self.parked = .finished(handle)
@@ -123,6 +133,7 @@ extension SessionCore {
             }
             return true
         }
+        return self.closing.count != before
     }
 
     /// Makes libssh2 take in packets when nothing else does.
@@ -140,7 +151,9 @@ extension SessionCore {
     // MARK: - Keepalive
 
     func startKeepalive() {
-        guard case .open = self.phase, let interval = self.configuration.keepaliveInterval, interval > .zero else { return }
+        guard case .open = self.phase, let interval = self.configuration.keepaliveInterval, interval > .zero else {
+            return
+        }
         self.keepaliveTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(interval)) { [weak self] in
             self?.keepAlive()
             self?.startKeepalive()

@@ -8,7 +8,7 @@ extension SessionCore {
     ///
     /// - Parameter completion: called once, with the server's identification string or with why there is no session.
     func establish(_ completion: @escaping (Result<String, SSHError>) -> Void) {
-        guard let session = self.session, let channel = self.context?.channel else {
+        guard let session = self.session, let transport = self.transport else {
             completion(.failure(self.closeReason ?? self.lost("\(self.endpoint) closed the connection.")))
             return
         }
@@ -29,7 +29,7 @@ extension SessionCore {
         // Both sides identify themselves at once; the first step sends our line.
         _ = session.handshake()
         self.flush()
-        try? channel.syncOptions?.setOption(.autoRead, value: true)
+        transport.setReading(true)
     }
 
     private func startTimer(_ bound: Duration, _ error: @escaping (SessionCore) -> SSHError) {
@@ -84,7 +84,8 @@ extension SessionCore {
         self.startTimer(bound) { core in
             SSHError(
                 .authenticationTimeout,
-                "\(core.endpoint) did not finish the authentication of \(core.configuration.username) within \(bound.brief).")
+                "\(core.endpoint) did not finish the authentication of \(core.configuration.username) within \(bound.brief)."
+            )
         }
         self.authenticationStep = self.plan.start(server: self.serverIdentification)
         self.stepAuthentication(session)
@@ -104,7 +105,9 @@ extension SessionCore {
                 case .ready(.methods(let methods)): self.authenticationStep = self.plan.offered(methods)
                 }
             case .password(let password):
-                guard self.judge(session.authenticate(username: username, password: password), "password") else { return }
+                guard self.judge(session.authenticate(username: username, password: password), "password") else {
+                    return
+                }
             case .keyboardInteractive(let password):
                 // Taken by the callback in the first round of questions.
                 if self.keyboardAnswerIsDue {
@@ -118,6 +121,8 @@ extension SessionCore {
                 guard self.judge(progress, "keyboard-interactive") else { return }
             case .publicKey(let key, let signature):
                 return self.authenticate(key, signature: signature)
+            case .agentKey(let key, let signature):
+                guard self.stepAgent(session, key, signature) else { return }
             case .fail(let error):
                 return self.shutDown(
                     reason: error, farewell: (SSH_DISCONNECT_AUTH_CANCELLED_BY_USER, "authentication gave up"))
@@ -172,6 +177,42 @@ extension SessionCore {
         }
     }
 
+    /// `false`: nothing more to do for now.
+    private func stepAgent(_ session: LibSSH2Session, _ key: AgentKey, _ signature: String?) -> Bool {
+        let signing = self.agentSigning ?? AgentSigning(key, signature: signature)
+        self.agentSigning = signing
+        let progress = signing.authenticate(session, username: self.configuration.username)
+        switch progress {
+        case .pending:
+            guard let request = signing.takeRequest() else { return false }
+            // The timer of the phase bounds the wait; this one only makes sure that the agent's socket is closed.
+            let promise = self.eventLoop.makePromise(of: ByteBuffer.self)
+            promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
+                signing.answer(try? result.get())
+                self?.pump()
+            }
+            AgentRequest.send(
+                request, to: key.socket, bound: self.configuration.timeouts.authentication, on: self.eventLoop,
+                promise)
+            return false
+        case .ready:
+            self.agentSigning = nil
+            self.authenticated()
+            return false
+        case .failed(let failure):
+            self.agentSigning = nil
+            if failure.isRejection {
+                self.authenticationStep = self.plan.rejected("publickey", isRSAKey: key.isRSA)
+            } else if failure.isBrokenConnection {
+                self.shutDown(reason: self.sessionFailed(failure))
+            } else {
+                self.authenticationStep = self.plan.keyFailed(
+                    SSHError(.authenticationKey, "The SSH agent did not sign with its key \"\(key.comment)\"."))
+            }
+            return true
+        }
+    }
+
     private func keyRejected(_ failure: LibSSH2Failure, _ key: PreparedKey) {
         if failure.isRejection {
             self.authenticationStep = self.plan.rejected("publickey", isRSAKey: key.isRSA)
@@ -188,6 +229,11 @@ extension SessionCore {
         self.phaseTimer = nil
         self.authenticationStep = nil
         self.enter(.open)
+        // Only failures before this point need them.
+        self.incomingOffer = KeyExchangeSniffer(skippingIdentification: true)
+        self.session?.wire.outgoingOffer = nil
+        self.logger.debug(
+            "SSH session open", metadata: ["host": "\(self.endpoint)", "server": "\(self.serverIdentification)"])
         self.startKeepalive()
         let onEstablished = self.onEstablished
         self.onEstablished = nil

@@ -27,7 +27,8 @@ final class SessionCore: ChannelInboundHandler {
     var endpoint: Endpoint { Endpoint(self.configuration.host, self.configuration.port) }
 
     private(set) var phase = Phase.identifying
-    private(set) var context: ChannelHandlerContext?
+    /// What the bytes go by; `nil` once it is gone.
+    private(set) var transport: (any ByteTransport)?
     /// `nil` once the connection is closed.
     private(set) var session: LibSSH2Session?
 
@@ -37,6 +38,8 @@ final class SessionCore: ChannelInboundHandler {
     var serverIdentification = ""
     var plan: AuthenticationPlan
     var authenticationStep: AuthenticationPlan.Action?
+    /// The running attempt with an agent's key.
+    var agentSigning: AgentSigning?
     /// Whether the running attempt at `keyboard-interactive` has yet to be given its answer.
     var keyboardAnswerIsDue = true
     var onEstablished: ((Result<String, SSHError>) -> Void)?
@@ -49,11 +52,16 @@ final class SessionCore: ChannelInboundHandler {
     // Open.
     var channels: [SessionChannel] = []
     var waiting: [SessionChannel] = []
-    var opening: ChannelOpening?
+    var opening: ChannelOpening? {
+        didSet { self.openingSince = self.opening == nil ? nil : self.openingSince ?? .now() }
+    }
+    private(set) var openingSince: NIODeadline?
     var closing: [LibSSH2Channel] = []
     var parked: ParkedChannel?
     /// Whether a channel has been closed since the last one was opened.
     var closedSinceOpening = false
+    /// Whether the next opening waits until the server has confirmed a close.
+    var opensAfterClose = false
     var keepaliveTimer: Scheduled<Void>?
 
     // Pumping.
@@ -91,16 +99,19 @@ final class SessionCore: ChannelInboundHandler {
 
     // MARK: - Channel handler
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) { self.transport = SocketTransport(context) }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.shutDown(reason: self.lost("The connection was closed."))
-        self.context = nil
+        self.transport = nil
         self.reportClose()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let buffer = self.unwrapInboundIn(data)
+        self.receive(self.unwrapInboundIn(data))
+    }
+
+    func receive(_ buffer: ByteBuffer) {
         if self.isLent {
             var buffer = buffer
             self.heldInput.writeBuffer(&buffer)
@@ -116,15 +127,39 @@ final class SessionCore: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.pump()
-        self.shutDown(reason: self.inputEnded())
-        self.reportClose()
+        self.transportHasEnded()
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         self.pump()
         self.shutDown(reason: self.transportFailed(error))
+    }
+
+    // MARK: - Another transport than a socket
+
+    /// Uses a transport that is open already.
+    func attach(_ transport: any ByteTransport) { self.transport = transport }
+
+    func transportHasEnded() {
+        self.pump()
+        self.shutDown(reason: self.inputEnded())
+        self.reportClose()
+    }
+
+    func transportHasFailed(_ message: String) {
+        self.pump()
+        let isEarly =
+            switch self.phase {
+            case .identifying, .keyExchange: true
+            case .authenticating, .open, .closed: false
+            }
+        self.shutDown(reason: SSHError(isEarly ? .handshake : .sessionLost, message))
+        self.reportClose()
+    }
+
+    var isOpen: Bool {
+        if case .open = self.phase { true } else { false }
     }
 
     private func reportClose() {
@@ -186,12 +221,12 @@ final class SessionCore: ChannelInboundHandler {
 
     /// Sends what libssh2 has produced, and stops or resumes reading.
     func flush() {
-        guard !self.isLent, let wire = self.session?.wire, let context = self.context else { return }
-        if wire.outbound.readableBytes > 0, context.channel.isWritable {
+        guard !self.isLent, let wire = self.session?.wire, let transport = self.transport else { return }
+        if wire.outbound.readableBytes > 0, transport.isWritable {
             // Taken away first: the write may call back into this handler.
             var bytes = wire.outbound
             wire.outbound = ByteBuffer()
-            context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
+            transport.write(bytes, promise: nil)
             if wire.outbound.storageCapacity == 0, bytes.storageCapacity <= Self.keptCapacity {
                 // Small storage serves the next flush, without a new allocation if NIO is through with it.
                 bytes.clear()
@@ -210,9 +245,9 @@ final class SessionCore: ChannelInboundHandler {
     private static let maximumBacklog = 256 * 1024
 
     private func setReading(_ on: Bool) {
-        guard on != self.isReading, let channel = self.context?.channel else { return }
+        guard on != self.isReading, let transport = self.transport else { return }
         self.isReading = on
-        try? channel.syncOptions?.setOption(.autoRead, value: on)
+        transport.setReading(on)
     }
 
     // MARK: - Phases
@@ -252,6 +287,9 @@ final class SessionCore: ChannelInboundHandler {
         }
         self.phase = .closed
         self.closeReason = reason
+        self.logger.debug(
+            "SSH connection closed",
+            metadata: ["host": "\(self.endpoint)", "reason": "\(reason?.description ?? "as asked")"])
         self.phaseTimer?.cancel()
         self.phaseTimer = nil
         self.keepaliveTimer?.cancel()
@@ -265,6 +303,7 @@ final class SessionCore: ChannelInboundHandler {
         self.closing = []
         self.parked = nil
         self.authenticationStep = nil
+        self.agentSigning = nil
         self.session = nil
         self.heldInput = ByteBuffer()
 
@@ -280,18 +319,17 @@ final class SessionCore: ChannelInboundHandler {
     private static let farewellBound = TimeAmount.milliseconds(500)
 
     private func closeSocket(after lastWords: ByteBuffer?) {
-        guard let context = self.context else { return }
-        let channel = context.channel
-        guard let lastWords, lastWords.readableBytes > 0, channel.isActive else {
-            channel.close(promise: nil)
+        guard let transport = self.transport else { return }
+        guard let lastWords, lastWords.readableBytes > 0, transport.isActive else {
+            transport.close()
             return
         }
-        let timer = self.eventLoop.scheduleTask(in: Self.farewellBound) { channel.close(promise: nil) }
+        let timer = self.eventLoop.assumeIsolated().scheduleTask(in: Self.farewellBound) { transport.close() }
         let promise = self.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.whenComplete { _ in
+        promise.futureResult.assumeIsolated().whenComplete { _ in
             timer.cancel()
-            channel.close(promise: nil)
+            transport.close()
         }
-        context.writeAndFlush(self.wrapOutboundOut(lastWords), promise: promise)
+        transport.write(lastWords, promise: promise)
     }
 }

@@ -89,7 +89,9 @@ package final class KnownHosts: Sendable {
             return own.isEmpty && port != 22 ? index.entries(for: Self.name(host, 22)) : own
         }
         var names: [String] = []
-        for entry in entries where !entry.isRevoked && !names.contains(entry.algorithm) { names.append(entry.algorithm) }
+        for entry in entries where !entry.isRevoked && !names.contains(entry.algorithm) {
+            names.append(entry.algorithm)
+        }
         return names
     }
 

@@ -38,6 +38,11 @@ final class LibSSH2Channel {
             libssh2_channel_process_startup(self.handle, "exec", 4, command, UInt32(command.utf8.count)))
     }
 
+    func startSubsystem(_ name: String) -> LibSSH2Progress<Void> {
+        self.session.progress(
+            libssh2_channel_process_startup(self.handle, "subsystem", 9, name, UInt32(name.utf8.count)))
+    }
+
     func sendEndOfFile() -> LibSSH2Progress<Void> {
         self.session.progress(libssh2_channel_send_eof(self.handle))
     }

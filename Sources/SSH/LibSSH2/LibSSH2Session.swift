@@ -66,8 +66,10 @@ final class LibSSH2Session {
         libssh2_session_disconnect_ex(self.handle, reason, description, "")
     }
 
-    /// The next step of opening a `session` channel (RFC 4254 §6.1). One opening at a time: its state is the session's.
-    func openChannel(window: UInt32) -> LibSSH2Progress<LibSSH2Channel> {
+    /// The next step of opening a channel for a request: `session` (RFC 4254 §6.1) or `direct-tcpip` (§7.2). One opening at a
+    /// time: its state is the session's, and only the first step looks at the arguments.
+    func openChannel(_ request: SessionChannel.Request?, window: UInt32) -> LibSSH2Progress<LibSSH2Channel> {
+        if case .tunnel(let host, let port) = request { return self.openTunnel(host, port, window: window) }
         let type = "session"
         if let channel = libssh2_channel_open_ex(
             self.handle, type, UInt32(type.utf8.count), window, UInt32(LIBSSH2_CHANNEL_PACKET_DEFAULT), nil, 0)
@@ -75,6 +77,24 @@ final class LibSSH2Session {
             clibssh2_channel_clear_exit_status(channel, type)
             return .ready(LibSSH2Channel(session: self, handle: channel))
         }
+        let failure = self.lastFailure(libssh2_session_last_errno(self.handle))
+        return failure.code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(failure)
+    }
+
+    private func openTunnel(_ host: String, _ port: Int, window: UInt32) -> LibSSH2Progress<LibSSH2Channel> {
+        let type = "direct-tcpip"
+        var message = ByteBuffer()
+        message.writeSSHString(host)
+        message.writeInteger(UInt32(clamping: port))
+        // Where the connection comes from; servers only log it.
+        message.writeSSHString("127.0.0.1")
+        message.writeInteger(UInt32(0))
+        let channel = message.withUnsafeReadableBytes { bytes in
+            libssh2_channel_open_ex(
+                self.handle, type, UInt32(type.utf8.count), window, UInt32(LIBSSH2_CHANNEL_PACKET_DEFAULT),
+                bytes.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(bytes.count))
+        }
+        if let channel { return .ready(LibSSH2Channel(session: self, handle: channel)) }
         let failure = self.lastFailure(libssh2_session_last_errno(self.handle))
         return failure.code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(failure)
     }

@@ -18,13 +18,15 @@ struct RunCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Inventory file or directory (YAML).", valueName: "path"))
     var inventory: String
-    @Option(help: ArgumentHelp("known_hosts file to check host keys against and learn new ones into.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("known_hosts file to check host keys against and learn new ones into.", valueName: "path"))
     var knownHosts: String?
     @Option(help: ArgumentHelp("Directory with platform definitions of your own.", valueName: "path"))
     var platforms: String?
     @Option(help: "Devices that are worked on at the same time.")
     var concurrency = 64
-    @Argument(help: "Devices, group:NAME, tag:NAME, glob patterns, all, or user@host:port; several separated by commas.")
+    @Argument(
+        help: "Devices, group:NAME, tag:NAME, glob patterns, all, or user@host:port; several separated by commas.")
     var targets: String
     @Argument(help: "Commands, run in this order.")
     var commands: [String]
@@ -33,7 +35,9 @@ struct RunCommand: AsyncParsableCommand {
         guard self.concurrency > 0 else { throw ValidationError("--concurrency must be at least 1.") }
         let inventory = try Inventory(path: self.inventory)
         let resolution = inventory.resolve(self.targets.split(separator: ",").map(String.init))
-        for unknown in resolution.unknown { Console.error("\(unknown): target.unknown: nothing in the inventory has this name") }
+        for unknown in resolution.unknown {
+            Console.error("\(unknown): target.unknown: nothing in the inventory has this name")
+        }
         let configuration = DeviceClient.Configuration(
             inventory: inventory,
             knownHostsFile: self.knownHosts,
@@ -68,7 +72,8 @@ struct RunCommand: AsyncParsableCommand {
         for command in commands {
             do {
                 let result = try await client.run(target, command)
-                text += "── \(target) · \(command) · \(result.failure == nil ? "succeeded" : "failed") · \(Console.time(result.elapsed))\n"
+                text +=
+                    "── \(target) · \(command) · \(result.failure == nil ? "succeeded" : "failed") · \(Console.time(result.elapsed))\n"
                 text += result.text.hasSuffix("\n") || result.output.isEmpty ? result.text : result.text + "\n"
                 if result.failure != nil {
                     Console.write(text)

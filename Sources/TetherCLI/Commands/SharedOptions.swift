@@ -8,7 +8,8 @@ import Worker
 struct KafkaOptions: ParsableArguments {
     @Option(
         name: .customLong("kafka"),
-        help: ArgumentHelp("Bootstrap servers, host:port, separated by commas. Default: $TETHER_KAFKA.", valueName: "servers")
+        help: ArgumentHelp(
+            "Bootstrap servers, host:port, separated by commas. Default: $TETHER_KAFKA.", valueName: "servers")
     )
     var servers: String?
 

@@ -28,7 +28,9 @@ struct SubmitCommand: AsyncParsableCommand {
     var targets: [String] = []
     @Option(name: [.customShort("c"), .customLong("command")], help: "A command to run; several are run in order.")
     var commands: [String] = []
-    @Option(help: ArgumentHelp("A job as JSON, instead of targets and commands; - reads standard input.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A job as JSON, instead of targets and commands; - reads standard input.", valueName: "file")
+    )
     var job: String?
     @Option(help: "Job id. Default: a new one.")
     var id: String?
@@ -96,7 +98,8 @@ struct SubmitCommand: AsyncParsableCommand {
     private func patience(for job: Job) -> Duration {
         switch job.deadline {
         case .after(let duration): duration + .seconds(15)
-        case .at(let milliseconds): .milliseconds(max(0, milliseconds - Int64(Date().timeIntervalSince1970 * 1000))) + .seconds(15)
+        case .at(let milliseconds):
+            .milliseconds(max(0, milliseconds - Int64(Date().timeIntervalSince1970 * 1000))) + .seconds(15)
         case nil: .seconds(600 + 15)
         }
     }
@@ -106,7 +109,8 @@ struct SubmitCommand: AsyncParsableCommand {
             guard self.targets.isEmpty, self.commands.isEmpty else {
                 throw ValidationError("Give either --job or targets and commands, not both.")
             }
-            let data = path == "-"
+            let data =
+                path == "-"
                 ? FileHandle.standardInput.readDataToEndOfFile()
                 : try Data(contentsOf: URL(fileURLWithPath: path))
             var job = try Self.decode(Array(data))
@@ -115,8 +119,12 @@ struct SubmitCommand: AsyncParsableCommand {
             if self.stream { job.stream = true }
             return job
         }
-        guard !self.targets.isEmpty else { throw ValidationError("No targets. Example: tether submit router1 -c 'show version'") }
-        guard !self.commands.isEmpty else { throw ValidationError("No commands. Example: tether submit router1 -c 'show version'") }
+        guard !self.targets.isEmpty else {
+            throw ValidationError("No targets. Example: tether submit router1 -c 'show version'")
+        }
+        guard !self.commands.isEmpty else {
+            throw ValidationError("No commands. Example: tether submit router1 -c 'show version'")
+        }
         var effect: Effect?
         if let name = self.effect {
             guard let known = Effect(rawValue: name) else {

@@ -13,7 +13,8 @@ struct TopicsCommand: AsyncParsableCommand {
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Create the topics that are missing; the others stay as they are.",
-            discussion: "Choose the partitions of the task topic once: they bound how many workers can share the devices, and adding some later moves devices."
+            discussion:
+                "Choose the partitions of the task topic once: they bound how many workers can share the devices, and adding some later moves devices."
         )
 
         @OptionGroup var kafka: KafkaOptions
@@ -47,13 +48,16 @@ struct TopicsCommand: AsyncParsableCommand {
             }
             await admin.close()
             for topic in topics {
-                print("\(topic.name)  \(outcome[topic.name] == .created ? "created, \(topic.partitions) partitions" : "exists")")
+                print(
+                    "\(topic.name)  \(outcome[topic.name] == .created ? "created, \(topic.partitions) partitions" : "exists")"
+                )
             }
         }
     }
 
     struct Verify: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Check that the topics exist. Exit status 1 when one is missing.")
+        static let configuration = CommandConfiguration(
+            abstract: "Check that the topics exist. Exit status 1 when one is missing.")
 
         @OptionGroup var kafka: KafkaOptions
         @OptionGroup var log: LogOptions

@@ -24,13 +24,17 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Inventory file or directory (YAML).", valueName: "path"))
     var inventory: String
 
-    @Option(help: "Name of this worker: stands in every result, and makes it a static member of the consumer groups, so that a restart moves nothing. Unique in the fleet.")
+    @Option(
+        help:
+            "Name of this worker: stands in every result, and makes it a static member of the consumer groups, so that a restart moves nothing. Unique in the fleet."
+    )
     var name: String?
 
     @Option(help: "What this worker does: route, execute, or both, separated by commas.")
     var roles = "route,execute"
 
-    @Option(help: ArgumentHelp("known_hosts file to check host keys against and learn new ones into.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("known_hosts file to check host keys against and learn new ones into.", valueName: "path"))
     var knownHosts: String?
 
     @Option(help: ArgumentHelp("Directory with platform definitions of your own.", valueName: "path"))
@@ -52,7 +56,8 @@ struct WorkerCommand: AsyncParsableCommand {
         let logger = self.log.logger("tether.worker")
         let inventory = try Inventory(path: self.inventory)
         let devices = try DeviceClient(
-            DeviceClient.Configuration(inventory: inventory, knownHostsFile: self.knownHosts, platformDirectory: self.platforms),
+            DeviceClient.Configuration(
+                inventory: inventory, knownHostsFile: self.knownHosts, platformDirectory: self.platforms),
             logger: logger
         )
         let worker = try TetherWorker(
@@ -106,7 +111,8 @@ struct WorkerCommand: AsyncParsableCommand {
     }
 
     static func hostAndPort(_ text: String) throws -> (String, Int) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65535).contains(port)
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65535).contains(port)
         else { throw ValidationError("Expected host:port, found \(text).") }
         return (String(text[..<colon]).trimmingCharacters(in: ["[", "]"]), port)
     }

@@ -52,7 +52,9 @@ struct JobFollower {
         case .output(let output):
             guard !self.printsJSON else { return }
             self.streamed.insert(output.task)
-            for line in String(decoding: output.bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false) {
+            for line in String(decoding: output.bytes, as: UTF8.self).split(
+                separator: "\n", omittingEmptySubsequences: false)
+            {
                 Console.write("\(output.device) │ \(line)\n")
             }
         case .result(let result):
@@ -81,7 +83,8 @@ struct JobFollower {
     private func drawProgress() {
         let total = self.expected.map(String.init) ?? "?"
         let failed = self.finished.count - (self.outcomes[.succeeded] ?? 0)
-        Console.progress("\(self.finished.count)/\(total) devices, \(failed) not succeeded, \(Console.time(.now - self.started))")
+        Console.progress(
+            "\(self.finished.count)/\(total) devices, \(failed) not succeeded, \(Console.time(.now - self.started))")
     }
 
     func summarise() {

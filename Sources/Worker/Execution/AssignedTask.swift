@@ -15,6 +15,30 @@ struct AssignedTask: Sendable {
     var queued: Duration
     /// When the task's deadline is up.
     var deadline: ContinuousClock.Instant
+
+    /// - Parameters:
+    ///   - now: milliseconds since 1970, at `taken`.
+    ///   - maximumDeadline: no deadline is further away, whatever the record says. Its numbers come from outside: none of them may overflow.
+    init(
+        task: DeviceTask,
+        partition: TopicPartition,
+        offset: Int64,
+        grant: Int,
+        mayHaveRun: Bool,
+        taken: ContinuousClock.Instant,
+        now: Int64,
+        maximumDeadline: Duration
+    ) {
+        self.task = task
+        self.partition = partition
+        self.offset = offset
+        self.grant = grant
+        self.mayHaveRun = mayHaveRun
+        self.taken = taken
+        self.queued = .milliseconds(now - min(max(task.submitted, 0), now))
+        let latest = now + maximumDeadline.components.seconds * 1_000
+        self.deadline = taken + .milliseconds(min(max(task.deadline, now), latest) - now)
+    }
 }
 
 /// Why a running task was told to stop.

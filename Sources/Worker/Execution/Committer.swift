@@ -80,7 +80,7 @@ final class Committer: Sendable {
         } catch let error as KafkaError {
             throw error
         } catch {
-            throw KafkaError(code: "kafka.cancelled", number: 0, message: "the commit was not waited for to its end")
+            throw .cancelled
         }
     }
 

@@ -39,7 +39,10 @@ struct TaskRunner: Sendable {
                 case .rejected(let error):
                     return .result(run.result(.failed, error: error))
                 case .notNoted:
-                    return .abandoned(retracted: true)
+                    guard let interruption = interruption() else { return .abandoned(retracted: true) }
+                    let reason = DeviceError(
+                        code: "cancelled", message: "the note that the change begins was not safe in time")
+                    return self.end(run, interruption, reason)
                 case .device(let error):
                     if let interruption = interruption() { return self.end(run, interruption, error) }
                     guard run.mayTryAgain(after: error), run.attempts < attempts,
@@ -72,7 +75,8 @@ struct TaskRunner: Sendable {
             if let name = task.credential {
                 // Another user's session: opened for this task alone, and never the one that other jobs use.
                 guard let credential = self.client.credential(named: name) else {
-                    throw DeviceError(code: "credential.missing", message: "this worker has no credential named \(name)")
+                    throw DeviceError(
+                        code: "credential.missing", message: "this worker has no credential named \(name)")
                 }
                 outcome = try await self.client.withTemporarySession(for: device, credential: credential) { session in
                     await self.perform(on: session, wasOpen: false, run: &run, begin: begin)
@@ -80,7 +84,9 @@ struct TaskRunner: Sendable {
             } else {
                 let wasOpen = self.client.hasSession(device.name)
                 outcome = try await self.client.withSession(for: device) { session in
-                    await self.perform(on: session, wasOpen: wasOpen, run: &run, begin: begin)
+                    let outcome = await self.perform(on: session, wasOpen: wasOpen, run: &run, begin: begin)
+                    await session.endWork()
+                    return outcome
                 }
             }
         } catch let error as DeviceError {
@@ -126,22 +132,29 @@ struct TaskRunner: Sendable {
         }
     }
 
-    private func run(_ command: Command, index: Int, on session: DeviceSession, run: inout TaskRun) async throws(Failure) {
+    private func run(_ command: Command, index: Int, on session: DeviceSession, run: inout TaskRun)
+        async throws(Failure)
+    {
         let task = run.assigned.task
         let started = ContinuousClock.now
-        let stream = task.stream
-            ? OutputStream(task: task, command: index, attempt: run.attempts, first: run.nextSequence, publisher: self.publisher, eventLoop: session.eventLoop)
+        let stream =
+            task.stream
+            ? OutputStream(
+                task: task, command: index, attempt: run.attempts, first: run.nextSequence, publisher: self.publisher,
+                eventLoop: session.eventLoop)
             : nil
         var output: (@Sendable (ByteBuffer) -> Void)?
         if let stream { output = { stream.append($0) } }
         let result: CommandResult
         do {
-            result = try await session.run(DeviceCommand(command.text, timeout: command.timeout), output: output)
+            result = try await session.run(self.deviceCommand(command, of: task), output: output)
         } catch {
             if let stream { run.nextSequence = await stream.finish() }
             if error.delivery != .notSent { run.hasSent = true }
             await self.record(
-                CommandOutcome(command: command.text, outcome: run.outcome(of: error), elapsed: .now - started, error: error.description),
+                CommandOutcome(
+                    command: command.text, outcome: run.outcome(of: error), elapsed: .now - started,
+                    error: error.description),
                 output: error.partialOutput, wasStreamed: stream != nil, index: index, run: &run
             )
             throw .device(error)
@@ -166,6 +179,12 @@ struct TaskRunner: Sendable {
         if let refusal { throw .rejected(refusal) }
     }
 
+    private func deviceCommand(_ command: Command, of task: DeviceTask) -> DeviceCommand {
+        // A change's return key waits for the echo: until then it has provably not run. What may be run again is sent at once, which saves a
+        // round trip.
+        DeviceCommand(command.text, timeout: command.timeout, waitsForEcho: task.effect == .change)
+    }
+
     /// Adds a command's outcome to the run, with its output inline where there is room, else as `output` records.
     private func record(
         _ outcome: CommandOutcome,
@@ -185,7 +204,8 @@ struct TaskRunner: Sendable {
             }.joined()
             if !wasStreamed {
                 run.nextSequence = await OutputStream.publish(
-                    output, of: run.assigned.task, command: index, attempt: run.attempts, first: run.nextSequence, through: self.publisher
+                    output, of: run.assigned.task, command: index, attempt: run.attempts, first: run.nextSequence,
+                    through: self.publisher
                 )
             }
         }
@@ -197,7 +217,10 @@ struct TaskRunner: Sendable {
         if let address = task.address {
             guard self.configuration.allowsAdHocTargets,
                 let target = self.client.inventory.resolve([address]).adHoc.first, target.name == task.device
-            else { throw DeviceError(code: "target.refused", message: "this worker takes only devices of its inventory, not addresses") }
+            else {
+                throw DeviceError(
+                    code: "target.refused", message: "this worker takes only devices of its inventory, not addresses")
+            }
             device = self.client.device(for: target, platform: task.platform)
         } else {
             guard let known = self.client.inventory[task.device] else {
@@ -229,7 +252,8 @@ struct TaskRunner: Sendable {
             guard mayHaveChanged else { return .abandoned(retracted: true) }
             let reason = ErrorDescription(
                 code: "worker.stopping",
-                message: "the device moved to another worker in the middle of a change; look at the device before you repeat it",
+                message:
+                    "the device moved to another worker in the middle of a change; look at the device before you repeat it",
                 retriable: false
             )
             return .result(run.result(.unknown, error: reason))

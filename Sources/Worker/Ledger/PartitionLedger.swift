@@ -13,6 +13,8 @@ struct PartitionLedger: Sendable {
         case run(mayHaveRun: Bool)
         /// An earlier owner began this change and died: nobody can know how far it came.
         case begunBefore
+
+        var mayHaveRun: Bool { self == .begunBefore || self == .run(mayHaveRun: true) }
     }
 
     private enum Entry: Sendable, Hashable { case waiting, begun, done }

@@ -23,7 +23,8 @@ final class OutputStream: Sendable {
     private let eventLoop: any EventLoop
     private let state: NIOLockedValueBox<State>
 
-    init(task: DeviceTask, command: Int, attempt: Int, first: Int, publisher: ReplyPublisher, eventLoop: any EventLoop) {
+    init(task: DeviceTask, command: Int, attempt: Int, first: Int, publisher: ReplyPublisher, eventLoop: any EventLoop)
+    {
         self.task = task
         self.command = command
         self.attempt = attempt
@@ -73,7 +74,8 @@ final class OutputStream: Sendable {
 
     private func send(_ state: inout State) -> Bool {
         let piece = Self.piece(of: state.pending[...], isWhole: false)
-        let record = Self.record(piece, of: self.task, command: self.command, attempt: self.attempt, sequence: state.next)
+        let record = Self.record(
+            piece, of: self.task, command: self.command, attempt: self.attempt, sequence: state.next)
         guard self.publisher.tryPublish(record) else { return false }
         state.pending.removeFirst(piece.count)
         state.next += 1
@@ -103,9 +105,12 @@ final class OutputStream: Sendable {
         return boundary == 0 ? piece : Array(piece[..<boundary])
     }
 
-    private static func record(_ bytes: [UInt8], of task: DeviceTask, command: Int, attempt: Int, sequence: Int) -> ProducerRecord {
+    private static func record(_ bytes: [UInt8], of task: DeviceTask, command: Int, attempt: Int, sequence: Int)
+        -> ProducerRecord
+    {
         let output = Output(
-            job: task.job, task: task.id, device: task.device, sequence: sequence, command: command, attempt: attempt, bytes: bytes
+            job: task.job, task: task.id, device: task.device, sequence: sequence, command: command, attempt: attempt,
+            bytes: bytes
         )
         return ReplyRoute(of: task).record(for: .output(output), job: task.job)
     }

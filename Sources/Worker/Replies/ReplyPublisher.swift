@@ -36,7 +36,7 @@ final class ReplyPublisher: Sendable {
                     completion?(result.map { _ in () })
                 }
                 return
-            } catch where error.code == "kafka.queue_full" {
+            } catch  where error.code == "kafka.queue_full" {
                 // Also when cancelled: a result that exists is published.
                 await Self.rest()
             } catch {

@@ -3,10 +3,6 @@ import Kafka
 
 /// Where a job's replies go, and what goes with each of them.
 struct ReplyRoute: Sendable, Hashable {
-    /// Correlation headers that are always returned: the plain name, Spring for Apache Kafka's request-reply headers
-    /// (`ReplyingKafkaTemplate`), and W3C Trace Context.
-    static let alwaysEchoed: Set<String> = ["correlation-id", "kafka_correlationId", "traceparent", "tracestate"]
-
     var topic: String
     var partition: Int32?
     var echo: [EchoedHeader]
@@ -14,14 +10,15 @@ struct ReplyRoute: Sendable, Hashable {
     /// The route of a job record: its own `reply_to`, else Spring's `kafka_replyTopic` header, else the default topic.
     init(record: KafkaRecord, replyTo: String?, echoHeaders: [String] = [], default defaultTopic: String) {
         func header(_ name: String) -> [UInt8]? { record.headers.last { $0.name == name }?.value }
-        self.topic = replyTo ?? header("kafka_replyTopic").map { String(decoding: $0, as: UTF8.self) } ?? defaultTopic
+        self.topic =
+            replyTo ?? header(HeaderName.springReplyTopic).map { String(decoding: $0, as: UTF8.self) } ?? defaultTopic
         // A 32-bit big-endian number (KafkaHeaders.REPLY_PARTITION).
-        self.partition = header("kafka_replyPartition").flatMap { bytes in
+        self.partition = header(HeaderName.springReplyPartition).flatMap { bytes in
             guard bytes.count == 4 else { return nil }
             let value = bytes.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
             return value <= UInt32(Int32.max) ? Int32(value) : nil
         }
-        let names = Self.alwaysEchoed.union(echoHeaders)
+        let names = Set(HeaderName.alwaysEchoed).union(echoHeaders)
         self.echo = record.headers.filter { names.contains($0.name) }.map { EchoedHeader($0.name, $0.value) }
     }
 
@@ -44,7 +41,7 @@ struct ReplyRoute: Sendable, Hashable {
             partition: self.partition,
             key: Array(job.utf8),
             value: bytes,
-            headers: [KafkaHeader("type", reply.type)] + self.echo.map { KafkaHeader($0.name, $0.value) }
+            headers: [KafkaHeader(HeaderName.type, reply.type)] + self.echo.map { KafkaHeader($0.name, $0.value) }
         )
     }
 }

@@ -1,3 +1,4 @@
+import Jobs
 import Kafka
 
 /// A record that nobody can act on, kept for people: key, value and headers as consumed, with the reason and the origin in headers.
@@ -12,14 +13,34 @@ enum DeadLetter {
             topic: topic,
             key: fits ? record.key : nil,
             value: fits ? record.value : nil,
-            headers: (fits ? record.headers : []) + [
-                KafkaHeader("tether-value-kept", fits ? "true" : "false"),
-                KafkaHeader("tether-error-code", code),
-                KafkaHeader("tether-error-message", reason),
-                KafkaHeader("tether-origin-topic", record.topicPartition.topic),
-                KafkaHeader("tether-origin-partition", String(record.topicPartition.partition)),
-                KafkaHeader("tether-origin-offset", String(record.offset)),
-            ]
+            headers: (fits ? record.headers : []) + [KafkaHeader("tether-value-kept", fits ? "true" : "false")]
+                + Self.reason(code, reason) + Self.origin(record.topicPartition, record.offset)
+                + (record.timestamp.map { [KafkaHeader(HeaderName.deadLetterTimestamp, String($0))] } ?? [])
         )
+    }
+
+    /// A reply that its topic doesn't take. Its origin is the task that it answers.
+    static func undeliverable(
+        _ reply: ProducerRecord, topic: String, task: TopicPartition, offset: Int64, reason: String
+    ) -> ProducerRecord {
+        ProducerRecord(
+            topic: topic,
+            key: reply.key,
+            value: reply.value,
+            headers: reply.headers + Self.reason("reply.undeliverable", "\(reply.topic): \(reason)")
+                + Self.origin(task, offset)
+        )
+    }
+
+    private static func reason(_ code: String, _ reason: String) -> [KafkaHeader] {
+        [KafkaHeader(HeaderName.deadLetterCode, code), KafkaHeader(HeaderName.deadLetterMessage, reason)]
+    }
+
+    private static func origin(_ partition: TopicPartition, _ offset: Int64) -> [KafkaHeader] {
+        [
+            KafkaHeader(HeaderName.deadLetterTopic, partition.topic),
+            KafkaHeader(HeaderName.deadLetterPartition, String(partition.partition)),
+            KafkaHeader(HeaderName.deadLetterOffset, String(offset)),
+        ]
     }
 }

@@ -29,20 +29,24 @@ struct JobPlanner: Sendable {
         } catch {
             var records = [self.deadLetter(record, code: error.code, reason: error.message)]
             if let id = error.jobID {
-                var route = ReplyRoute(record: record, replyTo: error.replyTo, default: self.configuration.topics.results)
+                var route = ReplyRoute(
+                    record: record, replyTo: error.replyTo, default: self.configuration.topics.results)
                 if self.configuration.topics.mayReceiveReplies(route.topic), let count = replyPartitions(route.topic) {
                     route.dropPartition(outOf: count)
-                    let refusal = Rejected(job: id, error: ErrorDescription(code: error.code, message: error.message, retriable: false))
+                    let refusal = Rejected(
+                        job: id, error: ErrorDescription(code: error.code, message: error.message, retriable: false))
                     records.append(route.record(for: .rejected(refusal), job: id))
                 }
             }
             return records
         }
-        let id = job.id ?? Job.derivedID(
-            topic: record.topicPartition.topic,
-            partition: record.topicPartition.partition,
-            offset: record.offset
-        )
+        let id =
+            job.id
+            ?? Job.derivedID(
+                topic: record.topicPartition.topic,
+                partition: record.topicPartition.partition,
+                offset: record.offset
+            )
         var route = ReplyRoute(
             record: record,
             replyTo: job.replyTo,
@@ -50,16 +54,22 @@ struct JobPlanner: Sendable {
             default: self.configuration.topics.results
         )
         guard self.configuration.topics.mayReceiveReplies(route.topic) else {
-            return [self.deadLetter(record, code: "policy.denied", reason: "replies may not be written to \(route.topic)")]
+            return [
+                self.deadLetter(record, code: "policy.denied", reason: "replies may not be written to \(route.topic)")
+            ]
         }
         guard let count = replyPartitions(route.topic) else {
-            return [self.deadLetter(record, code: "reply.topic_unknown", reason: "the reply topic \(route.topic) doesn't exist")]
+            return [
+                self.deadLetter(
+                    record, code: "reply.topic_unknown", reason: "the reply topic \(route.topic) doesn't exist")
+            ]
         }
         route.dropPartition(outOf: count)
         return self.tasks(of: job, id: id, record: record, route: route, now: now)
     }
 
-    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> [ProducerRecord] {
+    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> [ProducerRecord]
+    {
         let submitted = record.timestamp ?? now
         let deadline = job.effectiveDeadline(
             recordTimestamp: submitted,
@@ -74,7 +84,8 @@ struct JobPlanner: Sendable {
         var effects: [String: Effect] = [:]
 
         func add(device: String, address: String?, platform: String) {
-            let effect = job.effect ?? effects[platform] ?? job.operation.defaultEffect { self.isReadOnly($0, platform) }
+            let effect =
+                job.effect ?? effects[platform] ?? job.operation.defaultEffect { self.isReadOnly($0, platform) }
             effects[platform] = effect
             let task = DeviceTask(
                 id: DeviceTask.id(job: id, device: device),
@@ -132,14 +143,17 @@ struct JobPlanner: Sendable {
             if self.configuration.allowsAdHocTargets {
                 add(device: target.name, address: target.expression, platform: job.platform ?? "")
             } else {
-                refuse(target.expression, code: "target.refused", message: "this fleet takes only devices of its inventory, not addresses")
+                refuse(
+                    target.expression, code: "target.refused",
+                    message: "this fleet takes only devices of its inventory, not addresses")
             }
         }
         for target in resolution.unknown {
             refuse(target, code: "target.unknown", message: "nothing in the inventory has this name")
         }
         guard fanOutBytes <= self.configuration.maximumFanOutBytes, largestTask <= Self.maximumTaskBytes else {
-            let reason = "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(Self.maximumTaskBytes) each; split the job"
+            let reason =
+                "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(Self.maximumTaskBytes) each; split the job"
             let refusal = Rejected(
                 job: id,
                 error: ErrorDescription(code: "job.too_large", message: reason, retriable: false),
@@ -157,7 +171,8 @@ struct JobPlanner: Sendable {
             unknown: resolution.unknown,
             labels: job.labels
         )
-        return [route.record(for: .accepted(accepted), job: id)] + records + terminal.map { route.record(for: $0, job: id) }
+        return [route.record(for: .accepted(accepted), job: id)] + records
+            + terminal.map { route.record(for: $0, job: id) }
     }
 
     private func deadLetter(_ record: KafkaRecord, code: String, reason: String) -> ProducerRecord {

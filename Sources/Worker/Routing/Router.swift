@@ -59,13 +59,14 @@ final class Router: KafkaConsumerDelegate {
         do {
             try self.route(records, consumer: consumer)
             self.state.withLockedValue { $0.routedJobs += records.count }
-        } catch where error.isFatal {
+        } catch  where error.isFatal {
             self.state.withLockedValue { $0.failure = error }
             self.logger.critical("routing can't go on", metadata: ["error": "\(error)"])
             consumer.stop()
         } catch {
             // Nothing of the batch was written. Take it again from the log, where it still stands, once the group has settled.
-            self.logger.warning("a batch of jobs is taken again", metadata: ["error": "\(error)", "records": "\(records.count)"])
+            self.logger.warning(
+                "a batch of jobs is taken again", metadata: ["error": "\(error)", "records": "\(records.count)"])
             self.rewind(records, consumer: consumer)
         }
     }
@@ -123,7 +124,7 @@ final class Router: KafkaConsumerDelegate {
             do {
                 try self.producer.send(record)
                 return
-            } catch where error.code == "kafka.queue_full" && ContinuousClock.now < deadline {
+            } catch  where error.code == "kafka.queue_full" && ContinuousClock.now < deadline {
                 try self.producer.flush(timeout: .seconds(30))
             }
         }

@@ -71,7 +71,9 @@ struct InventoryFileTests {
         #expect(inventory["router9"] == nil)
     }
 
-    @Test("an empty file and empty sections are an empty inventory", arguments: ["", "devices:\n", "devices: {}\ngroups:\n", "# nothing\n"])
+    @Test(
+        "an empty file and empty sections are an empty inventory",
+        arguments: ["", "devices:\n", "devices: {}\ngroups:\n", "# nothing\n"])
     func empty(yaml: String) throws {
         #expect(try Inventory(yaml: yaml).deviceNames.isEmpty)
     }
@@ -91,7 +93,8 @@ struct InventoryFileTests {
         "host key policies",
         arguments: [
             ("ssh_strict_host_key_checking: true", .strict), ("ssh_strict_host_key_checking: false", .acceptNew),
-            ("host_key_policy: strict", .strict), ("host_key_policy: accept_new", .acceptNew), ("host_key_policy: off", .off),
+            ("host_key_policy: strict", .strict), ("host_key_policy: accept_new", .acceptNew),
+            ("host_key_policy: off", .off),
         ] as [(String, HostKeyPolicy)]
     )
     func policies(yaml: String, expected: HostKeyPolicy) throws {
@@ -125,7 +128,9 @@ struct InventoryFileTests {
     func inCode() throws {
         let good = Device(name: "r1", host: "192.0.2.1", platform: "linux")
         var bad: [Device] = []
-        for (name, host, port) in [("r 1", "a", 22), ("all", "a", 22), ("r1", "a b", 22), ("r1", "a", 0), ("r1", "a", 65536), ("", "a", 22)] {
+        for (name, host, port) in [
+            ("r 1", "a", 22), ("all", "a", 22), ("r1", "a b", 22), ("r1", "a", 0), ("r1", "a", 65536), ("", "a", 22),
+        ] {
             bad.append(Device(name: name, host: host, port: port, platform: "linux"))
         }
         for device in bad { #expect(throws: InventoryError.self) { try Inventory(devices: [device]) } }
@@ -139,7 +144,9 @@ struct InventoryFileTests {
     func large() throws {
         // Debug builds are some ten times slower than release ones, in which 50,000 devices take less than three seconds.
         var yaml = "defaults: {user: automation, device_type: cisco_iosxe}\ndevices:\n"
-        for index in 0..<5_000 { yaml += "  access-\(index): {host: 10.0.\(index / 256).\(index % 256), tags: [site-\(index % 50)]}\n" }
+        for index in 0..<5_000 {
+            yaml += "  access-\(index): {host: 10.0.\(index / 256).\(index % 256), tags: [site-\(index % 50)]}\n"
+        }
         yaml += "groups:\n"
         for index in 0..<50 { yaml += "  site-\(index): {tags: [site-\(index)]}\n" }
         var inventory: Inventory?
@@ -174,11 +181,19 @@ struct InventoryDirectoryTests {
             "b.yaml": "devices:\n  r2: {host: c.example}\n  r1: {host: b.example}",
         ])
         let path = devices.path
-        #expect(throws: InventoryError(file: "\(path)/b.yaml", line: 3, message: "devices.r1: this device is given twice; the first is at \(path)/a.yaml:3: keep one of them")) {
+        #expect(
+            throws: InventoryError(
+                file: "\(path)/b.yaml", line: 3,
+                message: "devices.r1: this device is given twice; the first is at \(path)/a.yaml:3: keep one of them")
+        ) {
             try Inventory(path: path)
         }
         let settings = try TemporaryDirectory(["a.yml": "general:\n  timeout: 1", "b.yml": "general:\n\n  timeout: 2"])
-        #expect(throws: InventoryError(file: "\(settings.path)/b.yml", line: 3, message: "general.timeout: is given twice; the first is at \(settings.path)/a.yml:2: keep one of them")) {
+        #expect(
+            throws: InventoryError(
+                file: "\(settings.path)/b.yml", line: 3,
+                message: "general.timeout: is given twice; the first is at \(settings.path)/a.yml:2: keep one of them")
+        ) {
             try Inventory(path: settings.path)
         }
     }
@@ -186,14 +201,16 @@ struct InventoryDirectoryTests {
     @Test("secrets come from files beside the inventory; a missing one is told with its place")
     func secretFiles() throws {
         let directory = try TemporaryDirectory([
-            "a.yaml": "devices: {r1: {host: a.example, device_type: linux, user: u, password: {file: secret}}}", "secret": "pass word\n",
+            "a.yaml": "devices: {r1: {host: a.example, device_type: linux, user: u, password: {file: secret}}}",
+            "secret": "pass word\n",
         ])
         #expect(try Inventory(path: directory.path)["r1"]?.credential.password == Secret("pass word"))
         try FileManager.default.removeItem(atPath: directory.path + "/secret")
         #expect {
             _ = try Inventory(path: directory.path)
         } throws: {
-            String(describing: $0).hasPrefix("\(directory.path)/a.yaml:1: devices.r1.password: the file `\(directory.path)/secret` can't be read")
+            String(describing: $0).hasPrefix(
+                "\(directory.path)/a.yaml:1: devices.r1.password: the file `\(directory.path)/secret` can't be read")
         }
     }
 
@@ -203,7 +220,9 @@ struct InventoryDirectoryTests {
             try Inventory(path: "/nowhere/at/all")
         }
         let directory = try TemporaryDirectory(["a.txt": ""])
-        #expect(throws: InventoryError(file: directory.path, message: "the directory holds no `*.yaml` or `*.yml` file")) {
+        #expect(
+            throws: InventoryError(file: directory.path, message: "the directory holds no `*.yaml` or `*.yml` file")
+        ) {
             try Inventory(path: directory.path)
         }
     }

@@ -25,23 +25,37 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
     static let all: [InventoryMistake] = [
         // Keys.
         .init("device: {}", 1, "device: unknown key; did you mean `devices`?"),
-        .init("\nhosts: {}", 2, "hosts: unknown key; known are `general`, `defaults`, `credentials`, `devices`, `groups`"),
+        .init(
+            "\nhosts: {}", 2, "hosts: unknown key; known are `general`, `defaults`, `credentials`, `devices`, `groups`"),
         device("device_typ: linux", "device_typ: unknown key; did you mean `device_type`?"),
         device("devicetype: linux", "devicetype: unknown key; did you mean `device_type`?"),
         device("username: admin", "username: unknown key; did you mean `user`?"),
-        device("colour: red", "colour: unknown key; known are `host`, `device_type`, `port`, `tags`, `groups`, `host_key`, `host_key_policy`, "
-            + "`description`, `location`, `model`, `user`, `password`, `private_key`, `private_key_passphrase`, `enable_secret`"),
+        device(
+            "colour: red",
+            "colour: unknown key; known are `host`, `device_type`, `port`, `tags`, `groups`, `host_key`, `host_key_policy`, "
+                + "`description`, `location`, `model`, `user`, `password`, `private_key`, `private_key_passphrase`, `enable_secret`"
+        ),
         .init("general:\n  timout: 3", 2, "general.timout: unknown key; did you mean `timeout`?"),
         .init("general:\n  port: 22", 2, "general.port: unknown key; write `port` in `defaults`"),
         .init("defaults:\n  pasword: x", 2, "defaults.pasword: unknown key; did you mean `password`?"),
-        .init("groups:\n  g:\n    match_tags: [a]", 3, "groups.g.match_tags: unknown key; write `tags`; one that holds makes a member, `a&b` asks for both"),
-        .init("groups:\n  g:\n    credentials: {user: a}", 3, "groups.g.credentials: unknown key; write `user` and `password` directly in the group"),
+        .init(
+            "groups:\n  g:\n    match_tags: [a]", 3,
+            "groups.g.match_tags: unknown key; write `tags`; one that holds makes a member, `a&b` asks for both"),
+        .init(
+            "groups:\n  g:\n    credentials: {user: a}", 3,
+            "groups.g.credentials: unknown key; write `user` and `password` directly in the group"),
         .init("credentials:\n  c: {login: a}", 2, "credentials.c.login: unknown key; did you mean `user`?"),
-        .init("devices:\n  r1: {host: a}\n  r2: {host: b}\n  r1: {host: c}", 4, "the key `r1` is given twice; the first is at lab.yaml:2: keep one of them"),
-        .init("devices:\n  r1:\n    host: a\n    \"host\": b", 4, "the key `host` is given twice; the first is at lab.yaml:3: keep one of them"),
+        .init(
+            "devices:\n  r1: {host: a}\n  r2: {host: b}\n  r1: {host: c}", 4,
+            "the key `r1` is given twice; the first is at lab.yaml:2: keep one of them"),
+        .init(
+            "devices:\n  r1:\n    host: a\n    \"host\": b", 4,
+            "the key `host` is given twice; the first is at lab.yaml:3: keep one of them"),
 
         // Types.
-        .init("devices:\n  - name: r1", 1, "devices: must be a mapping from device names to devices, but is a list: write `router1: {host: …}`"),
+        .init(
+            "devices:\n  - name: r1", 1,
+            "devices: must be a mapping from device names to devices, but is a list: write `router1: {host: …}`"),
         .init("devices:\n  r1: 192.0.2.1", 2, "devices.r1: must be a mapping (`key: value` lines), but is text"),
         .init("[a, b]", 1, "must be a mapping (`key: value` lines), but is a list"),
         device("port: twenty-two", "port: must be a whole number from 1 to 65535, but is text"),
@@ -61,50 +75,96 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         device("tags: ['a&b']", "tags[0]: a tag must not contain `&`, `,`, white space or control characters"),
         device("host_key: abc", "host_key: \(fingerprint)"),
         device("host_key: SHA256:abc", "host_key: \(fingerprint)"),
-        device("host_key_policy: stric", "host_key_policy: must be one of `strict`, `accept_new`, `off`; did you mean `strict`?"),
+        device(
+            "host_key_policy: stric",
+            "host_key_policy: must be one of `strict`, `accept_new`, `off`; did you mean `strict`?"),
         device("host_key_policy: true", "host_key_policy: must be one of `strict`, `accept_new`, `off`"),
-        .init("general:\n  ssh_strict_host_key_checking: \"true\"", 2, "general.ssh_strict_host_key_checking: must be `true` or `false`, without quotes"),
-        .init("general:\n  ssh_strict_host_key_checking: yes", 2, "general.ssh_strict_host_key_checking: must be `true` or `false`, without quotes"),
-        .init("general:\n  timeout: soon", 2, "general.timeout: must be a time span such as `30`, `30s`, `500ms` or `2m`, but is `soon`"),
-        .init("general:\n  timeout: 0", 2, "general.timeout: must be from 0.001 seconds to 86400.0 seconds, but is `0`"),
-        .init("general:\n  timeout: -5s", 2, "general.timeout: must be a time span such as `30`, `30s`, `500ms` or `2m`, but is `-5s`"),
-        .init("general:\n  connection_retries: 0", 2, "general.connection_retries: must be a whole number from 1 to 100, but is 0"),
+        .init(
+            "general:\n  ssh_strict_host_key_checking: \"true\"", 2,
+            "general.ssh_strict_host_key_checking: must be `true` or `false`, without quotes"),
+        .init(
+            "general:\n  ssh_strict_host_key_checking: yes", 2,
+            "general.ssh_strict_host_key_checking: must be `true` or `false`, without quotes"),
+        .init(
+            "general:\n  timeout: soon", 2,
+            "general.timeout: must be a time span such as `30`, `30s`, `500ms` or `2m`, but is `soon`"),
+        .init(
+            "general:\n  timeout: 0", 2, "general.timeout: must be from 0.001 seconds to 86400.0 seconds, but is `0`"),
+        .init(
+            "general:\n  timeout: -5s", 2,
+            "general.timeout: must be a time span such as `30`, `30s`, `500ms` or `2m`, but is `-5s`"),
+        .init(
+            "general:\n  connection_retries: 0", 2,
+            "general.connection_retries: must be a whole number from 1 to 100, but is 0"),
 
         // Meaning.
-        .init("general:\n  host_key_policy: off\n  ssh_strict_host_key_checking: true", 3,
-            "general.ssh_strict_host_key_checking: says the same thing as `general.host_key_policy` at lab.yaml:2: keep one of them"),
-        .init("devices:\n  r1: {device_type: linux}", 2, "devices.r1: `host` is missing: give the device's host name or address"),
-        .init("\ndevices:\n  r1: {host: a}", 3, "devices.r1: `device_type` is missing: give it here, in one of the device's groups, or in `defaults`"),
-        .init("devices:\n  r1: {host: a, device_type: x, platform: y}", 2,
+        .init(
+            "general:\n  host_key_policy: off\n  ssh_strict_host_key_checking: true", 3,
+            "general.ssh_strict_host_key_checking: says the same thing as `general.host_key_policy` at lab.yaml:2: keep one of them"
+        ),
+        .init(
+            "devices:\n  r1: {device_type: linux}", 2,
+            "devices.r1: `host` is missing: give the device's host name or address"),
+        .init(
+            "\ndevices:\n  r1: {host: a}", 3,
+            "devices.r1: `device_type` is missing: give it here, in one of the device's groups, or in `defaults`"),
+        .init(
+            "devices:\n  r1: {host: a, device_type: x, platform: y}", 2,
             "devices.r1.platform: `device_type` and `platform` mean the same: keep `device_type`"),
-        .init("devices:\n  r1: {host: 'admin:pw@192.0.2.1'}", 2,
-            "devices.r1.host: must be a host name or an address alone; give the user in `user` and the password in `password`"),
-        .init("devices:\n  r1: {host: '192.0.2.1:22'}", 2, "devices.r1.host: must be a host name or an address alone; give the port in `port`"),
-        .init("devices:\n  r1: {host: '[::1]'}", 2, "devices.r1.host: must be without brackets; give the port in `port`"),
-        .init("devices:\n  r1: {host: 300.1.2.3}", 2,
+        .init(
+            "devices:\n  r1: {host: 'admin:pw@192.0.2.1'}", 2,
+            "devices.r1.host: must be a host name or an address alone; give the user in `user` and the password in `password`"
+        ),
+        .init(
+            "devices:\n  r1: {host: '192.0.2.1:22'}", 2,
+            "devices.r1.host: must be a host name or an address alone; give the port in `port`"),
+        .init(
+            "devices:\n  r1: {host: '[::1]'}", 2, "devices.r1.host: must be without brackets; give the port in `port`"),
+        .init(
+            "devices:\n  r1: {host: 300.1.2.3}", 2,
             "devices.r1.host: is neither an IPv4 or IPv6 address nor a host name (letters, digits, `-`, `_` and `.`)"),
-        .init("devices:\n  r1: {host: 'a b'}", 2,
+        .init(
+            "devices:\n  r1: {host: 'a b'}", 2,
             "devices.r1.host: is neither an IPv4 or IPv6 address nor a host name (letters, digits, `-`, `_` and `.`)"),
         .init("devices:\n  \"r\\t1\": {host: a}", 2, "devices: the device name `r\\t1` must not contain white space"),
-        .init("devices:\n  \"r\\u00071\": {host: a}", 2, "devices: the device name `r\\u{07}1` must not contain control characters"),
-        .init("devices:\n  a/b: {host: a}", 2, "devices: the device name `a/b` must not contain `/`: it has a meaning in targets or paths"),
-        .init("devices:\n  a@b: {host: a}", 2, "devices: the device name `a@b` must not contain `@`: it has a meaning in targets or paths"),
-        .init("devices:\n  all: {host: a}", 2, "devices: the device name `all` is reserved: as a target it stands for every device"),
+        .init(
+            "devices:\n  \"r\\u00071\": {host: a}", 2,
+            "devices: the device name `r\\u{07}1` must not contain control characters"),
+        .init(
+            "devices:\n  a/b: {host: a}", 2,
+            "devices: the device name `a/b` must not contain `/`: it has a meaning in targets or paths"),
+        .init(
+            "devices:\n  a@b: {host: a}", 2,
+            "devices: the device name `a@b` must not contain `@`: it has a meaning in targets or paths"),
+        .init(
+            "devices:\n  all: {host: a}", 2,
+            "devices: the device name `all` is reserved: as a target it stands for every device"),
         .init("devices:\n  \"\": {host: a}", 2, "devices: the device name `` is empty"),
-        .init("groups:\n  a:b: {}", 2, "groups: the group name `a:b` must not contain `:`: it has a meaning in targets or paths"),
-        .init("defaults: {device_type: linux}\ndevices:\n  router1: {host: a}\ngroups:\n  g:\n    members:\n      - router1\n      - roter1", 8,
+        .init(
+            "groups:\n  a:b: {}", 2,
+            "groups: the group name `a:b` must not contain `:`: it has a meaning in targets or paths"),
+        .init(
+            "defaults: {device_type: linux}\ndevices:\n  router1: {host: a}\ngroups:\n  g:\n    members:\n      - router1\n      - roter1",
+            8,
             "groups.g.members: there is no device `roter1`; did you mean `router1`?"),
-        .init("devices:\n  r1:\n    host: a\n    groups:\n      - cor\ngroups:\n  core: {}", 5,
+        .init(
+            "devices:\n  r1:\n    host: a\n    groups:\n      - cor\ngroups:\n  core: {}", 5,
             "devices.r1.groups: there is no group `cor`; did you mean `core`?"),
-        .init("groups:\n  g: {tags: [a, 'b&&c']}", 2, "groups.g.tags[1]: must be a tag, or several that all hold, such as `edge&berlin`"),
+        .init(
+            "groups:\n  g: {tags: [a, 'b&&c']}", 2,
+            "groups.g.tags[1]: must be a tag, or several that all hold, such as `edge&berlin`"),
         device("password: {env: NOT_SET}", "password.env: the environment variable `NOT_SET` is not set"),
         device("password: {env: EMPTY}", "password.env: the environment variable `EMPTY` is not set"),
         device("password: {vault: x}", "password.vault: is unknown here: write text, `{env: NAME}` or `{file: PATH}`"),
         device("password: {env: A, file: b}", "password: must be text, `{env: NAME}` or `{file: PATH}`"),
 
         // YAML itself.
-        .init("devices:\n  r1: {host: a", 3, "is not YAML: while parsing a flow mapping: did not find expected ',' or '}'"),
+        .init(
+            "devices:\n  r1: {host: a", 3, "is not YAML: while parsing a flow mapping: did not find expected ',' or '}'"
+        ),
         .init("devices:\n  r1: *nowhere", 2, "is not YAML: found undefined alias"),
-        .init("devices: {}\n---\ndevices: {}", 2, "is not YAML: expected a single document in the stream: but found another document"),
+        .init(
+            "devices: {}\n---\ndevices: {}", 2,
+            "is not YAML: expected a single document in the stream: but found another document"),
     ]
 }

@@ -42,7 +42,9 @@ struct TargetTests {
         Case(targets: ["group:core"], devices: ["core-1", "core-2"]),
         Case(targets: ["group:odd"], devices: ["core-2", "access-1"]),
         Case(targets: ["group:empty"], unknown: ["group:empty"]),
-        Case(targets: ["group:nope", "group:", "tag:", "tag:nope"], unknown: ["group:nope", "group:", "tag:", "tag:nope"]),
+        Case(
+            targets: ["group:nope", "group:", "tag:", "tag:nope"],
+            unknown: ["group:nope", "group:", "tag:", "tag:nope"]),
         Case(targets: ["tag:berlin"], devices: ["core-1", "access-1"]),
         Case(targets: ["tag:core&paris"], devices: ["core-2"]),
         Case(targets: ["tag:core & paris"], devices: ["core-2"]),
@@ -72,9 +74,11 @@ struct TargetTests {
         Case(targets: ["admin@lab", "lab.example"], adHoc: ["admin@lab:22 = lab:22"], unknown: ["lab.example"]),
         Case(targets: ["me@corp@lab:22"], adHoc: ["me@corp@lab:22 = lab:22"]),
         Case(targets: ["192.0.2.7", "192.0.2.7:22"], adHoc: ["192.0.2.7:22 = 192.0.2.7:22"]),
-        Case(targets: ["192.0.2.7:0", "192.0.2.7:65536", "192.0.2.7:", "192.0.2.7:+1", "a:22:33"],
+        Case(
+            targets: ["192.0.2.7:0", "192.0.2.7:65536", "192.0.2.7:", "192.0.2.7:+1", "a:22:33"],
             unknown: ["192.0.2.7:0", "192.0.2.7:65536", "192.0.2.7:", "192.0.2.7:+1", "a:22:33"]),
-        Case(targets: ["300.0.0.1:22", "@192.0.2.7", "a b@192.0.2.7", "[::1", "[lab]:22", "-x:22", "a/b:22"],
+        Case(
+            targets: ["300.0.0.1:22", "@192.0.2.7", "a b@192.0.2.7", "[::1", "[lab]:22", "-x:22", "a/b:22"],
             unknown: ["300.0.0.1:22", "@192.0.2.7", "a b@192.0.2.7", "[::1", "[lab]:22", "-x:22", "a/b:22"]),
 
         // A password is neither used nor shown.
@@ -88,7 +92,9 @@ struct TargetTests {
         Case(targets: ["[2001:db8::10]:22"], devices: ["access-10"]),
         Case(targets: ["bob@192.0.2.1"], adHoc: ["bob@192.0.2.1:22 = core-1"]),
         Case(targets: ["bob@192.0.2.1", "core-1"], devices: ["core-1"], unknown: ["bob@192.0.2.1"]),
-        Case(targets: ["bob@192.0.2.7", "eve@192.0.2.7"], adHoc: ["bob@192.0.2.7:22 = 192.0.2.7:22"], unknown: ["eve@192.0.2.7"]),
+        Case(
+            targets: ["bob@192.0.2.7", "eve@192.0.2.7"], adHoc: ["bob@192.0.2.7:22 = 192.0.2.7:22"],
+            unknown: ["eve@192.0.2.7"]),
         Case(targets: ["198.51.100.1"], adHoc: ["198.51.100.1:22 = 198.51.100.1:22"]),
     ]
 
@@ -96,15 +102,19 @@ struct TargetTests {
     func table(_ example: Case) {
         let resolution = self.inventory.resolve(example.targets)
         #expect(resolution.devices == example.devices)
-        #expect(resolution.adHoc.map { "\($0.user.map { $0 + "@" } ?? "")\($0.host):\($0.port) = \($0.name)" } == example.adHoc)
+        #expect(
+            resolution.adHoc.map { "\($0.user.map { $0 + "@" } ?? "")\($0.host):\($0.port) = \($0.name)" }
+                == example.adHoc)
         #expect(resolution.unknown == example.unknown)
     }
 
     @Test(
         "globs match whole names",
         arguments: [
-            ("*", "anything", true), ("a*", "a", true), ("a*", "ba", false), ("*a", "aa", true), ("a*b*c", "axxbxxc", true),
-            ("a*b*c", "axxcxxb", false), ("?", "", false), ("?", "é", true), ("[a-c]x", "bx", true), ("[a-c]x", "dx", false),
+            ("*", "anything", true), ("a*", "a", true), ("a*", "ba", false), ("*a", "aa", true),
+            ("a*b*c", "axxbxxc", true),
+            ("a*b*c", "axxcxxb", false), ("?", "", false), ("?", "é", true), ("[a-c]x", "bx", true),
+            ("[a-c]x", "dx", false),
             ("[!a-c]x", "dx", true), ("[]]", "]", true), ("[a-]", "-", true), ("a?c", "abc", true), ("**", "", true),
             ("*a*a*a*a*a*a*a*a*a*b", String(repeating: "a", count: 200), false),
         ]
@@ -113,7 +123,9 @@ struct TargetTests {
         #expect(try #require(GlobPattern(pattern)).matches(name) == expected)
     }
 
-    @Test("a text without pattern characters, or with a bracket that isn't closed, is no glob", arguments: ["abc", "a[b", "a[b-a]", "[]", ""])
+    @Test(
+        "a text without pattern characters, or with a bracket that isn't closed, is no glob",
+        arguments: ["abc", "a[b", "a[b-a]", "[]", ""])
     func noGlobs(text: String) {
         #expect(GlobPattern(text) == nil)
     }

@@ -7,7 +7,9 @@ import Testing
 
 @Suite("When devices fail")
 struct FailureTests {
-    @Test("a wrong password is refused after exactly one attempt at the device", arguments: [Personality.ciscoIOSXE, .linux])
+    @Test(
+        "a wrong password is refused after exactly one attempt at the device",
+        arguments: [Personality.ciscoIOSXE, .linux])
     func wrongPassword(_ personality: Personality) async throws {
         let lab = try TestLab([personality], password: "wrong")
         try await lab.withClient { client in
@@ -51,7 +53,9 @@ struct FailureTests {
         lab.configuration.inventory = try Inventory(
             devices: [Device(name: "dev-0001", host: lab.device.host, port: lab.device.port, platform: "cisco_iosxe")]
         )
-        let client = try lab.makeClient(environment: ["TETHER_USER_DEFAULT": "admin", "TETHER_PASSWORD_DEV_0001": "admin"])
+        let client = try lab.makeClient(environment: [
+            "TETHER_USER_DEFAULT": "admin", "TETHER_PASSWORD_DEV_0001": "admin",
+        ])
         let result = try await client.run("dev-0001", "show clock")
         #expect(result.failure == nil)
         await client.shutDown()
@@ -112,7 +116,8 @@ struct FailureTests {
         }
     }
 
-    @Test("a session that is used in the moment of its loss is opened again, as long as the command provably wasn't sent")
+    @Test(
+        "a session that is used in the moment of its loss is opened again, as long as the command provably wasn't sent")
     func droppedWhileAsking() async throws {
         let lab = try TestLab()
         try await lab.withClient { client in
@@ -124,13 +129,17 @@ struct FailureTests {
                     let result = try await client.run(lab.name, "show clock")
                     #expect(result.failure == nil)
                 } catch {
-                    #expect((error as? DeviceError)?.code == "session.lost" && (error as? DeviceError)?.delivery == .unknown)
+                    #expect(
+                        (error as? DeviceError)?.code == "session.lost" && (error as? DeviceError)?.delivery == .unknown
+                    )
                 }
             }
         }
     }
 
-    @Test("a command that is cut in the middle is not run again", arguments: [Personality.ciscoIOSXE, .juniperJunos, .linux])
+    @Test(
+        "a command that is cut in the middle is not run again",
+        arguments: [Personality.ciscoIOSXE, .juniperJunos, .linux])
     func cutInTheMiddle(_ personality: Personality) async throws {
         let lab = try TestLab([personality])
         try await lab.withClient { client in
@@ -154,11 +163,15 @@ struct FailureTests {
         }
     }
 
-    @Test("a time-out closes the session, and the next call works", arguments: [Personality.ciscoIOSXE, .mikrotikRouterOS, .linux])
+    @Test(
+        "a time-out closes the session, and the next call works",
+        arguments: [Personality.ciscoIOSXE, .mikrotikRouterOS, .linux])
     func timeout(_ personality: Personality) async throws {
         let lab = try TestLab([personality])
         try await lab.withClient { client in
-            let error = try await deviceError { try await client.run(lab.name, "lab silent", timeout: .milliseconds(300)) }
+            let error = try await deviceError {
+                try await client.run(lab.name, "lab silent", timeout: .milliseconds(300))
+            }
             #expect(error.code == "command.timeout" && error.delivery == .unknown)
             #expect(lab.device.commands.count { $0.command == "lab silent" } == 1)
             let next = try await client.run(lab.name, "lab output 10")
@@ -195,7 +208,8 @@ struct FailureTests {
             let running = Task { try await client.run(lab.name, "lab sleep 60000") }
             try await until("it runs") { lab.device.commands.contains { $0.command == "lab sleep 60000" } }
             let waiting = Task { try await client.run(lab.name, "lab output 12") }
-            try await Task.sleep(for: .milliseconds(20))
+            let session = try await client.session(for: #require(client.inventory[lab.name]))
+            try await until("the other waits") { await session.waitingCommands == 1 }
             waiting.cancel()
             let left = try await deviceError { try await waiting.value }
             #expect(left.code == "cancelled" && left.delivery == .notSent)
@@ -227,7 +241,9 @@ struct FailureTests {
 
     @Test("no prompt within the sign-on's time is told with the device's last words")
     func signOnTimeout() async throws {
-        var lab = try TestLab(general: Inventory.General(connectionRetries: 1)) { $0.messageOfTheDay = "Welcome to nowhere" }
+        var lab = try TestLab(general: Inventory.General(connectionRetries: 1)) {
+            $0.messageOfTheDay = "Welcome to nowhere"
+        }
         lab.configuration.signOnTimeout = .milliseconds(400)
         lab.device.setFault(.hangAfterLogin)
         try await lab.withClient { client in
@@ -240,22 +256,37 @@ struct FailureTests {
     @Test("what can pass is tried again, as often as the inventory says; what can't isn't")
     func retries() async throws {
         let general = Inventory.General(connectionRetries: 3, retryDelay: .milliseconds(10))
-        let lab = try TestLab(general: general)
-        lab.device.setFault(.wrongBanner("not SSH at all\r\n"))
+        var lab = try TestLab(general: general)
+        lab.configuration.signOnTimeout = .milliseconds(200)
+        lab.device.setFault(.hangAfterLogin)
         try await lab.withClient { client in
-            _ = try? await client.run(lab.name, "show clock")
-            #expect(lab.device.counters.connections >= 1)
+            let mute = try await deviceError { try await client.run(lab.name, "show clock") }
+            #expect(mute.code == "prompt.timeout" && lab.device.counters.logins == 3)
+            lab.device.setFault(.denyLogins)
+            #expect(try await deviceError { try await client.run(lab.name, "show clock") }.code == "auth.failed")
+            #expect(lab.device.counters.failedLogins == 1)
             lab.device.setFault(.refuseConnections)
             let error = try await deviceError { try await client.run(lab.name, "show clock") }
             #expect(error.code == "connect.refused" && error.isRetriable)
+        }
+        var patient = lab
+        patient.configuration.signOnTimeout = .seconds(20)
+        patient.configuration.inventory = try Inventory(
+            general: Inventory.General(connectionRetries: 20, retryDelay: .milliseconds(50)),
+            devices: [try #require(lab.configuration.inventory[lab.name])]
+        )
+        try await patient.withClient { client in
             // Comes back while it is tried again.
-            let healing = Task { try await client.run(lab.name, "show clock") }
+            async let result = client.run("dev-0001", "show clock")
             lab.device.setFault(nil)
-            #expect(try await healing.value.failure == nil)
+            let healed = try await result
+            #expect(healed.failure == nil)
         }
     }
 
-    @Test("what is no command is refused before anything is sent", arguments: ["", "show clock\nreload", "tab\there", "esc\u{1B}"])
+    @Test(
+        "what is no command is refused before anything is sent",
+        arguments: ["", "show clock\nreload", "tab\there", "esc\u{1B}"])
     func invalidCommands(text: String) async throws {
         let lab = try TestLab()
         try await lab.withClient { client in
@@ -284,7 +315,10 @@ struct FailureTests {
         )
         let error = #expect(throws: DeviceError.self) { try lab.makeClient() }
         #expect(error?.code == "inventory.invalid")
-        #expect(error?.message == "lab.yaml:2: devices.r1.device_type: there is no platform `cisco_iosex`; did you mean `cisco_iosxe`?")
+        #expect(
+            error?.message
+                == "lab.yaml:2: devices.r1.device_type: there is no platform `cisco_iosex`; did you mean `cisco_iosxe`?"
+        )
         lab.configuration.inventory = inventory
         lab.configuration.knownHostsFile = "/"
         #expect(throws: DeviceError.self) { try lab.makeClient() }

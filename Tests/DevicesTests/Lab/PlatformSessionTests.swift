@@ -21,12 +21,18 @@ struct PlatformSessionTests {
     static let examples = [
         Example(personality: .ciscoIOSXE, command: "show version", contains: "Cisco IOS XE", rejected: "shwo version"),
         Example(personality: .aristaEOS, command: "show version", contains: "Arista", rejected: "shwo version"),
-        Example(personality: .juniperJunos, command: "show version", contains: "Junos", rejected: "shwo version", end: "\n\n"),
-        Example(personality: .mikrotikRouterOS, command: "/system resource print", contains: "version", rejected: "/sistem print"),
+        Example(
+            personality: .juniperJunos, command: "show version", contains: "Junos", rejected: "shwo version",
+            end: "\n\n"),
+        Example(
+            personality: .mikrotikRouterOS, command: "/system resource print", contains: "version",
+            rejected: "/sistem print"),
         Example(personality: .linux, command: "uname -a", contains: "GNU/Linux", rejected: "nosuchcommand"),
     ]
 
-    @Test("a command is answered, a rejected one has failed and harms nothing, and one login serves all", arguments: examples)
+    @Test(
+        "a command is answered, a rejected one has failed and harms nothing, and one login serves all",
+        arguments: examples)
     func commands(_ example: Example) async throws {
         let lab = try TestLab([example.personality])
         try await lab.withClient { client in
@@ -68,6 +74,26 @@ struct PlatformSessionTests {
             let next = try await client.run(lab.name, "lab output 100")
             #expect(result.failure == nil)
             #expect(next.text == DeterministicText.text(bytes: 100) + example.end)
+        }
+    }
+
+    @Test("a probe proves that the device answers, and leaves the session ready", arguments: examples)
+    func probe(_ example: Example) async throws {
+        let lab = try TestLab([example.personality])
+        try await lab.withClient { client in
+            let device = try #require(client.inventory[lab.name])
+            let session = try await client.session(for: device)
+            for _ in 0..<3 { try await session.probe() }
+            let result = try await session.run(DeviceCommand("lab output 100"))
+            #expect(result.text == DeterministicText.text(bytes: 100) + example.end)
+            try await session.probe()
+            #expect(lab.device.counters.logins == 1)
+
+            guard example.personality != .linux else { return }
+            lab.device.setFault(.hangAfterLogin)
+            let error = try await deviceError { try await session.probe(timeout: .milliseconds(200)) }
+            #expect(error.code == "command.timeout" && error.delivery == .notSent && error.isRetriable)
+            #expect(!session.isOpen)
         }
     }
 

@@ -1,4 +1,6 @@
 import Lab
+import NIOCore
+import NIOPosix
 import SSH
 import Testing
 
@@ -6,7 +8,9 @@ import Testing
 
 @Suite("Sessions that callers share")
 struct SharedSessionTests {
-    @Test("32 callers at once on one device: one login, every answer, in turn", arguments: [Personality.ciscoIOSXE, .linux])
+    @Test(
+        "32 callers at once on one device: one login, every answer, in turn",
+        arguments: [Personality.ciscoIOSXE, .linux])
     func concurrentCallers(_ personality: Personality) async throws {
         let lab = try TestLab([personality])
         try await lab.withClient { client in
@@ -60,7 +64,9 @@ struct SharedSessionTests {
             #expect(error.code == "cancelled" && error.delivery == .notSent)
             #expect(lab.device.counters.openSessions == 1)
             for caller in callers[1...] { caller.cancel() }
-            for caller in callers[1...] { #expect(try await deviceError { try await caller.value }.code == "cancelled") }
+            for caller in callers[1...] {
+                #expect(try await deviceError { try await caller.value }.code == "cancelled")
+            }
             try await until("the connection is given up") { lab.device.counters.openSessions == 0 }
             lab.device.setFault(nil)
             let result = try await client.run(lab.name, "show clock")
@@ -87,7 +93,9 @@ struct SharedSessionTests {
         #expect(try await deviceError { try await client.run(lab.name, "show clock") }.code == "client.closed")
         let device = try #require(client.inventory[lab.name])
         #expect(try await deviceError { try await client.session(for: device) }.code == "client.closed")
-        #expect(try await deviceError { try await client.withTemporarySession(for: device) { _ in } }.code == "client.closed")
+        #expect(
+            try await deviceError { try await client.withTemporarySession(for: device) { _ in } }.code
+                == "client.closed")
     }
 
     @Test("the end of the scope doesn't wait for a command that hangs, nor for a device that is mute")
@@ -100,7 +108,9 @@ struct SharedSessionTests {
         var ended = clock.now
         try await lab.withClient { client in
             running = [lab.name, mute.name].map { name in Task { try await client.run(name, "lab silent") } }
-            try await until("the command runs") { lab.device.counters.commands > 0 && mute.counters.connections == 1 }
+            try await until("the command runs") {
+                lab.device.commands.contains { $0.command == "lab silent" } && mute.counters.connections == 1
+            }
             ended = clock.now
         }
         #expect(clock.now - ended < .seconds(4))
@@ -149,7 +159,9 @@ struct SharedSessionTests {
             #expect(!client.hasSession(names[0]) && client.hasSession(names[1]) && client.hasSession(names[2]))
 
             let busy = names[1...].map { name in Task { try await client.run(name, "lab sleep 2000") } }
-            try await until("both are busy") { lab.farm.devices[1...].allSatisfy { $0.commands.last?.command == "lab sleep 2000" } }
+            try await until("both are busy") {
+                lab.farm.devices[1...].allSatisfy { $0.commands.last?.command == "lab sleep 2000" }
+            }
             let error = try await deviceError { try await client.run(names[0], "show clock") }
             #expect(error.code == "session.limit" && error.isRetriable && error.delivery == .notSent)
             for task in busy { #expect(try await task.value.failure == nil) }
@@ -176,7 +188,8 @@ struct SharedSessionTests {
             #expect(lab.device.counters.logins == 3)
 
             let error = try await deviceError {
-                try await client.run(lab.name, "show clock", credential: Credential(user: "netops", password: Secret("wrong")))
+                try await client.run(
+                    lab.name, "show clock", credential: Credential(user: "netops", password: Secret("wrong")))
             }
             #expect(error.code == "auth.failed")
             #expect(client.hasSession(lab.name))
@@ -218,8 +231,57 @@ struct SharedSessionTests {
             #expect(other.counters.logins == 1)
             let unknown = try Inventory(devices: [Device(name: "x", host: "a", platform: "cisco_iosx")])
             let error = #expect(throws: DeviceError.self) { try client.replaceInventory(unknown) }
-            #expect(error?.message == "devices.x.device_type: there is no platform `cisco_iosx`; did you mean `cisco_iosxe`?")
+            #expect(
+                error?.message
+                    == "devices.x.device_type: there is no platform `cisco_iosx`; did you mean `cisco_iosxe`?")
             #expect(client.inventory["x"] == nil)
+        }
+    }
+
+    @Test("sessions of a client that nobody holds any more go with it")
+    func droppedClient() async throws {
+        let lab = try TestLab([.ciscoIOSXE, .linux])
+        do {
+            let client = try lab.makeClient()
+            for name in client.inventory.deviceNames { _ = try await client.run(name, "lab output 10") }
+            #expect(lab.farm.counters.openSessions == 2)
+        }
+        try await until("the devices see their sessions gone") { lab.farm.counters.openSessions == 0 }
+    }
+
+    @Test("a device keeps its event loop, of the group that was given")
+    func eventLoops() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 3)
+        var lab = try TestLab()
+        lab.configuration.eventLoopGroup = group
+        try await lab.withClient { client in
+            let device = try #require(client.inventory[lab.name])
+            let session = try await client.session(for: device)
+            #expect(session.eventLoop === client.eventLoop(for: lab.name))
+            let loops = (0..<100).map { client.eventLoop(for: "device-\($0)") }
+            for loop in Array(group.makeIterator()) { #expect(loops.contains { $0 === loop }) }
+        }
+        try await group.shutdownGracefully()
+    }
+
+    @Test(
+        "work that leaves the device in another mode takes the session with it; work that doesn't leaves it open",
+        arguments: [Personality.ciscoIOSXE, .aristaEOS, .juniperJunos])
+    func leftInConfiguration(_ personality: Personality) async throws {
+        let lab = try TestLab([personality])
+        try await lab.withClient { client in
+            let device = try #require(client.inventory[lab.name])
+            let configure = personality == .juniperJunos ? "configure" : "configure terminal"
+            try await client.withSession(for: device) { session async throws(DeviceError) in
+                _ = try await session.run(DeviceCommand("show version"))
+                await session.endWork()
+                #expect(session.isOpen)
+                _ = try await session.run(DeviceCommand(configure))
+                await session.endWork()
+                #expect(!session.isOpen)
+            }
+            #expect(try await client.run(lab.name, "show version").failure == nil)
+            #expect(lab.device.counters.logins == 2)
         }
     }
 }

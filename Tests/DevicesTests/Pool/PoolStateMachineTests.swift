@@ -31,7 +31,9 @@ struct PoolStateMachineTests {
             let now = self.now
             return self { $0.opened(key, attempt, "\(key)#\(attempt)", now: now, &$1) }
         }
-        mutating func failed(_ key: String, _ attempt: UInt64) -> [String] { self { $0.openingFailed(key, attempt, TestFailure(), &$1) } }
+        mutating func failed(_ key: String, _ attempt: UInt64) -> [String] {
+            self { $0.openingFailed(key, attempt, TestFailure(), &$1) }
+        }
         mutating func release(_ key: String, _ attempt: UInt64) -> [String] {
             let now = self.now
             return self { $0.release(key, attempt, now: now, &$1) }
@@ -42,7 +44,8 @@ struct PoolStateMachineTests {
 
         static func text(_ action: Machine.Action) -> String {
             switch action {
-            case .open(let attempt, let key, let identity): "open \(key)#\(attempt)" + (identity == 0 ? "" : " as \(identity)")
+            case .open(let attempt, let key, let identity):
+                "open \(key)#\(attempt)" + (identity == 0 ? "" : " as \(identity)")
             case .cancelOpening(let attempt): "cancel opening #\(attempt)"
             case .close(let session): "close \(session)"
             case .resume(let waiter, .success(let lease)): "\(waiter) gets \(lease.session)"
@@ -123,7 +126,9 @@ struct PoolStateMachineTests {
         #expect(pool.opened("a", 2) == ["2 gets a#2"])
     }
 
-    @Test("a connection that breaks before it is reported open goes to those who waited, and isn't tried again in a circle")
+    @Test(
+        "a connection that breaks before it is reported open goes to those who waited, and isn't tried again in a circle"
+    )
     func brokenEarly() {
         var pool = Pool()
         _ = pool.request("a", 1)
@@ -190,7 +195,8 @@ struct PoolStateMachineTests {
         pool.now = .uptimeNanoseconds(4_000_000_000)
         #expect(pool.release("b", 2) == [])
         pool.now = .uptimeNanoseconds(10_000_000_000)
-        #expect(pool { $0.idleTimerFired(now: .uptimeNanoseconds(10_000_000_000), &$1) } == ["close a#1", "timer at 14"])
+        #expect(
+            pool { $0.idleTimerFired(now: .uptimeNanoseconds(10_000_000_000), &$1) } == ["close a#1", "timer at 14"])
         // Used in between: its time begins anew.
         #expect(pool.request("b", 3) == ["3 gets b#2"])
         pool.now = .uptimeNanoseconds(13_000_000_000)
@@ -233,7 +239,9 @@ struct PoolStateMachineTests {
         #expect(pool.release("a", 1) == ["close a#1"])
     }
 
-    @Test("whatever happens: one connection a key, no more than the maximum, every waiter answered once", arguments: 0..<40)
+    @Test(
+        "whatever happens: one connection a key, no more than the maximum, every waiter answered once",
+        arguments: 0..<40)
     func random(run: Int) {
         let seed = UInt64.random(in: .min ... .max)
         var world = PoolWorld(seed: seed, maximum: run % 5 + 1)

@@ -55,7 +55,9 @@ struct PoolWorld {
         }
         if !self.waiting.isEmpty { self.violations.append("never answered: \(self.waiting.keys.sorted())") }
         if !self.connections.isEmpty { self.violations.append("never closed: \(self.connections)") }
-        if self.machine.connections != 0 || !self.machine.entries.isEmpty { self.violations.append("the machine remembers \(self.machine.entries)") }
+        if self.machine.connections != 0 || !self.machine.entries.isEmpty {
+            self.violations.append("the machine remembers \(self.machine.entries)")
+        }
     }
 
     // MARK: Events
@@ -65,19 +67,24 @@ struct PoolWorld {
         body(&self.machine, &actions)
         for action in actions { self.perform(action) }
         if self.connections.count > self.maximum { self.violations.append("\(self.connections.count) connections") }
-        if self.connections.count != self.machine.connections { self.violations.append("the machine counts \(self.machine.connections) of \(self.connections.count)") }
+        if self.connections.count != self.machine.connections {
+            self.violations.append("the machine counts \(self.machine.connections) of \(self.connections.count)")
+        }
     }
 
     private mutating func request() {
         self.lastWaiter += 1
-        let (waiter, key) = (self.lastWaiter, ["a", "b", "c", "d", "e", "f"].randomElement(using: &self.generator) ?? "a")
+        let (waiter, key) = (
+            self.lastWaiter, ["a", "b", "c", "d", "e", "f"].randomElement(using: &self.generator) ?? "a"
+        )
         let identity = Int.random(in: 0..<10, using: &self.generator) == 0 ? 1 : 0
         self.waiting[waiter] = key
         self.event { $0.request(key, identity, waiter, &$1) }
     }
 
     private mutating func cancelSomebody() {
-        guard let (waiter, key) = self.waiting.sorted(by: { $0.key < $1.key }).randomElement(using: &self.generator) else { return }
+        guard let (waiter, key) = self.waiting.sorted(by: { $0.key < $1.key }).randomElement(using: &self.generator)
+        else { return }
         self.event { $0.cancel(key, waiter, &$1) }
     }
 
@@ -121,7 +128,8 @@ struct PoolWorld {
 
     /// The session opens and breaks, and the news of the second overtakes that of the first.
     private mutating func loseBeforeOpened() {
-        guard let (attempt, key) = self.pick([.opening], opened: false), self.brokenEarly.insert(attempt).inserted else { return }
+        guard let (attempt, key) = self.pick([.opening], opened: false), self.brokenEarly.insert(attempt).inserted
+        else { return }
         self.event { machine, _ in machine.failing(key, attempt) }
         self.event { $0.ended(key, attempt, &$1) }
     }
@@ -150,13 +158,18 @@ struct PoolWorld {
     private mutating func perform(_ action: Machine.Action) {
         switch action {
         case .open(let attempt, let key, _):
-            if self.connections.values.contains(where: { $0.key == key }) { self.violations.append("a second connection to \(key)") }
+            if self.connections.values.contains(where: { $0.key == key }) {
+                self.violations.append("a second connection to \(key)")
+            }
             self.connections[attempt] = (key, .opening)
         case .cancelOpening(let attempt):
-            if self.connections[attempt]?.phase != .opening { self.violations.append("cancels #\(attempt), which isn't opening") }
+            if self.connections[attempt]?.phase != .opening {
+                self.violations.append("cancels #\(attempt), which isn't opening")
+            }
             self.connections[attempt]?.phase = .closing
         case .close(let session):
-            guard let attempt = UInt64(session.split(separator: "#").last ?? ""), self.connections[attempt] != nil else { return }
+            guard let attempt = UInt64(session.split(separator: "#").last ?? ""), self.connections[attempt] != nil
+            else { return }
             self.connections[attempt]?.phase = .closing
         case .resume(let waiter, let result):
             if self.waiting.removeValue(forKey: waiter) == nil { self.violations.append("\(waiter) is answered twice") }

@@ -1,11 +1,15 @@
 extension InventoryReader {
     private static let deviceKeys =
-        ["host", "device_type", "port", "tags", "groups", "host_key", "host_key_policy", "description", "location", "model"]
+        [
+            "host", "device_type", "port", "tags", "groups", "host_key", "host_key_policy", "description", "location",
+            "model",
+        ]
         + Self.credentialKeys
 
     mutating func readDevices(_ section: YAMLValue) throws(InventoryError) {
         if case .sequence = section.node {
-            throw section.error("must be a mapping from device names to devices, but is a list: write `router1: {host: …}`")
+            throw section.error(
+                "must be a mapping from device names to devices, but is a list: write `router1: {host: …}`")
         }
         for entry in try section.fields() { try self.readDevice(entry) }
     }
@@ -44,7 +48,9 @@ extension InventoryReader {
                 }
             }
         }
-        guard !device.host.isEmpty else { throw entry.value.error("`host` is missing: give the device's host name or address") }
+        guard !device.host.isEmpty else {
+            throw entry.value.error("`host` is missing: give the device's host name or address")
+        }
         try self.draft.add(device)
     }
 }

@@ -45,7 +45,8 @@ extension InventoryReader {
                 self.draft.defaults.platform = try field.value.string()
             default:
                 guard try self.readCredential(field, into: &credential) else {
-                    throw Self.unknownKey(field, among: ["port", "device_type"] + Self.credentialKeys, hints: Self.hints)
+                    throw Self.unknownKey(
+                        field, among: ["port", "device_type"] + Self.credentialKeys, hints: Self.hints)
                 }
             }
         }
@@ -114,20 +115,26 @@ extension InventoryReader {
     static let hints = [
         "username": "did you mean `user`?", "login": "did you mean `user`?", "pass": "did you mean `password`?",
         "hostname": "did you mean `host`?", "ip": "did you mean `host`?", "address": "did you mean `host`?",
-        "ansible_host": "did you mean `host`?", "type": "did you mean `device_type`?", "os": "did you mean `device_type`?",
-        "vendor": "did you mean `device_type`?", "key_file": "did you mean `private_key`?", "ssh_key": "did you mean `private_key`?",
+        "ansible_host": "did you mean `host`?", "type": "did you mean `device_type`?",
+        "os": "did you mean `device_type`?",
+        "vendor": "did you mean `device_type`?", "key_file": "did you mean `private_key`?",
+        "ssh_key": "did you mean `private_key`?",
         "key": "did you mean `private_key`?", "passphrase": "did you mean `private_key_passphrase`?",
         "secret": "did you mean `enable_secret`?", "enable": "did you mean `enable_secret`?",
-        "enable_password": "did you mean `enable_secret`?", "group": "did you mean `groups`?", "tag": "did you mean `tags`?",
+        "enable_password": "did you mean `enable_secret`?", "group": "did you mean `groups`?",
+        "tag": "did you mean `tags`?",
         "known_host": "did you mean `host_key`?", "fingerprint": "did you mean `host_key`?",
     ]
 
     /// Takes a field that belongs to a credential; `false` for any other.
-    mutating func readCredential(_ field: YAMLValue.Field, into credential: inout Credential) throws(InventoryError) -> Bool {
+    mutating func readCredential(_ field: YAMLValue.Field, into credential: inout Credential) throws(InventoryError)
+        -> Bool
+    {
         switch field.key {
         case "user":
             let user = try field.value.string()
-            guard !user.isEmpty, !user.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+            guard !user.isEmpty, !user.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+            else {
                 throw field.value.error("must be a user name without control characters")
             }
             credential.user = user

@@ -85,10 +85,13 @@ struct InventoryReader {
     }
 
     /// - Parameter hints: What to write instead of keys that other tools use.
-    static func unknownKey(_ field: YAMLValue.Field, among keys: [String], hints: [String: String] = [:]) -> InventoryError {
+    static func unknownKey(_ field: YAMLValue.Field, among keys: [String], hints: [String: String] = [:])
+        -> InventoryError
+    {
         if let hint = hints[field.key.lowercased()] { return field.value.error("unknown key; \(hint)") }
         let close = Suggestion.closest(to: field.key, among: keys)
-        let sentence = close.map { Suggestion.sentence($0) } ?? "; known are \(keys.map { "`\($0)`" }.joined(separator: ", "))"
+        let sentence =
+            close.map { Suggestion.sentence($0) } ?? "; known are \(keys.map { "`\($0)`" }.joined(separator: ", "))"
         return field.value.error("unknown key" + sentence)
     }
 
@@ -140,7 +143,9 @@ struct InventoryReader {
         let lines = yaml.split(omittingEmptySubsequences: false) { $0.isNewline }
         let indentation = String(repeating: " ", count: max(0, mark.column - 1))
         let starts = ["\(key):", "\"\(key)\":", "'\(key)':"].map { indentation + $0 }
-        guard let index = lines.dropFirst(mark.line).firstIndex(where: { line in starts.contains { line.hasPrefix($0) } }) else {
+        guard
+            let index = lines.dropFirst(mark.line).firstIndex(where: { line in starts.contains { line.hasPrefix($0) } })
+        else {
             return nil
         }
         return index + 1

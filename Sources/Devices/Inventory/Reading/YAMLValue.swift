@@ -131,7 +131,9 @@ struct YAMLValue {
             !digits.isEmpty, digits.allSatisfy({ $0 == "." || ("0"..."9").contains($0) }),
             let number = Double(digits)
         else { throw self.error("\(expected), but is \(quoted(text))") }
-        guard number * unit.seconds < 1e9, case let duration = Duration.seconds(number * unit.seconds), range.contains(duration) else {
+        guard number * unit.seconds < 1e9, case let duration = Duration.seconds(number * unit.seconds),
+            range.contains(duration)
+        else {
             throw self.error("must be from \(range.lowerBound) to \(range.upperBound), but is \(quoted(text))")
         }
         return duration
@@ -144,8 +146,12 @@ struct YAMLValue {
         let words = Choice.allCases.map(\.rawValue)
         // Not `string()`: `off` is one of the words, and YAML 1.1 takes it for a boolean.
         guard case .scalar(let scalar) = self.node, let choice = Choice(rawValue: scalar.string) else {
-            let close: String? = if case .scalar(let scalar) = self.node { Suggestion.closest(to: scalar.string, among: words) } else { nil }
-            throw self.error("must be one of \(words.map { "`\($0)`" }.joined(separator: ", "))" + Suggestion.sentence(close))
+            let close: String? =
+                if case .scalar(let scalar) = self.node { Suggestion.closest(to: scalar.string, among: words) } else {
+                    nil
+                }
+            throw self.error(
+                "must be one of \(words.map { "`\($0)`" }.joined(separator: ", "))" + Suggestion.sentence(close))
         }
         return choice
     }
@@ -171,7 +177,8 @@ struct YAMLValue {
             case "", "~", "null", "Null", "NULL":
                 self = .null
                 return
-            case "true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off",
+            case "true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO", "on", "On",
+                "ON", "off", "Off",
                 "OFF":
                 self = .boolean
                 return
@@ -179,7 +186,9 @@ struct YAMLValue {
             }
             var digits = text[...]
             if digits.first == "-" || digits.first == "+" { digits = digits.dropFirst() }
-            guard let first = digits.utf8.first, first == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            guard let first = digits.utf8.first,
+                first == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
+            else {
                 self = .text
                 return
             }

@@ -27,11 +27,15 @@ extension Inventory {
         var user: String?
         if let at = rest.lastIndex(of: "@") {
             let text = rest[..<at]
-            guard !text.isEmpty, text.utf8.count <= 255, text.unicodeScalars.allSatisfy(Self.isUserScalar) else { return nil }
+            guard !text.isEmpty, text.utf8.count <= 255, text.unicodeScalars.allSatisfy(Self.isUserScalar) else {
+                return nil
+            }
             user = String(text)
             rest = rest[rest.index(after: at)...]
         }
-        guard let (host, port, isLiteral) = Self.hostAndPort(rest), user != nil || port != nil || isLiteral else { return nil }
+        guard let (host, port, isLiteral) = Self.hostAndPort(rest), user != nil || port != nil || isLiteral else {
+            return nil
+        }
         let effectivePort = port ?? self.defaults.port
         let address = HostName.address(host: host, port: effectivePort)
         let known = self.contents.deviceByAddress[address].flatMap { $0 }.map { self.contents.devices[$0].name }
@@ -40,7 +44,8 @@ extension Inventory {
 
     /// A colon would be the start of a password.
     private static func isUserScalar(_ scalar: Unicode.Scalar) -> Bool {
-        scalar != ":" && scalar != "/" && !scalar.properties.isWhitespace && scalar.properties.generalCategory != .control
+        scalar != ":" && scalar != "/" && !scalar.properties.isWhitespace
+            && scalar.properties.generalCategory != .control
     }
 
     private static func hostAndPort(_ text: Substring) -> (host: String, port: Int?, isLiteral: Bool)? {
@@ -67,7 +72,8 @@ extension Inventory {
     }
 
     private static func port(_ text: Substring) -> Int? {
-        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+        guard (1...5).contains(text.utf8.count),
+            text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let port = Int(text), (1...65535).contains(port)
         else { return nil }
         return port

@@ -7,6 +7,8 @@ struct GlobPattern: Sendable, Hashable {
         case set([ClosedRange<Unicode.Scalar>], negated: Bool)
     }
     private let tokens: [Token]
+    /// What every match begins with, literally: rules out most names without looking further.
+    private let prefix: [UInt8]
 
     /// `nil` when the text has no pattern characters, or a bracket that isn't closed.
     init?(_ text: some StringProtocol) {
@@ -27,6 +29,9 @@ struct GlobPattern: Sendable, Hashable {
             index += 1
         }
         self.tokens = tokens
+        self.prefix = tokens.prefix { if case .literal = $0 { true } else { false } }.flatMap { token -> [UInt8] in
+            if case .literal(let scalar) = token { Array(String(scalar).utf8) } else { [] }
+        }
     }
 
     /// Reads a bracket expression from behind its `[`; returns the position of its `]`.
@@ -53,6 +58,7 @@ struct GlobPattern: Sendable, Hashable {
 
     /// Time is bounded by the product of both lengths: only the latest `*` is ever gone back to.
     func matches(_ name: String) -> Bool {
+        guard name.utf8.starts(with: self.prefix) else { return false }
         let scalars = name.unicodeScalars
         var position = scalars.startIndex
         var token = 0

@@ -71,7 +71,8 @@ extension Inventory {
         if let index = self.contents.deviceIndex[expression] { return [index] }
         if expression == "all" { return Array(self.contents.devices.indices) }
         if expression.hasPrefix("group:") {
-            return self.contents.groupIndex[String(expression.dropFirst(6))].map { self.contents.groupMembers[$0] } ?? []
+            return self.contents.groupIndex[String(expression.dropFirst(6))].map { self.contents.groupMembers[$0] }
+                ?? []
         }
         if expression.hasPrefix("tag:") {
             return TagExpression(expression.dropFirst(4))?.devices(in: self.contents.devicesByTag) ?? []
@@ -89,7 +90,9 @@ extension Inventory {
 
     /// Unknown expressions come back in results and logs: a password that somebody wrote into one must not.
     private static func masked(_ expression: String) -> String {
-        guard let at = expression.lastIndex(of: "@"), let colon = expression[..<at].firstIndex(of: ":") else { return expression }
+        guard let at = expression.lastIndex(of: "@"), let colon = expression[..<at].firstIndex(of: ":") else {
+            return expression
+        }
         return expression[...colon] + "••••" + expression[at...]
     }
 }

@@ -26,7 +26,8 @@ struct TagExpression: Sendable, Hashable {
     static func problem(withTag tag: String) -> String? {
         if tag.isEmpty { return "a tag must not be empty" }
         let isBad = tag.unicodeScalars.contains {
-            $0 == "&" || $0 == "," || $0.properties.isWhitespace || $0.properties.generalCategory == .control
+            if ("a"..."z").contains($0) || ("0"..."9").contains($0) || $0 == "-" { return false }
+            return $0 == "&" || $0 == "," || $0.properties.isWhitespace || $0.properties.generalCategory == .control
         }
         return isBad ? "a tag must not contain `&`, `,`, white space or control characters" : nil
     }
@@ -36,7 +37,8 @@ extension String {
     /// Without spaces and tabs at both ends.
     func trimmingSpaces() -> String {
         let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        guard let start = self.firstIndex(where: { !isSpace($0) }), let end = self.lastIndex(where: { !isSpace($0) }) else {
+        guard let start = self.firstIndex(where: { !isSpace($0) }), let end = self.lastIndex(where: { !isSpace($0) })
+        else {
             return ""
         }
         return String(self[start...end])

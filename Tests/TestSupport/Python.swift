@@ -1,16 +1,17 @@
 import Foundation
 
 /// Runs Python scripts: the schemas are judged by a validator that shares nothing with the code under test.
-enum Python {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+package enum Python {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+        package init(description: String) { self.description = description }
     }
 
     /// What `script` prints when it gets `input`; a failing script is an error that holds its words.
     ///
     /// The interpreter is `TETHER_TEST_PYTHON`, else `python3`; it needs the packages jsonschema and PyYAML.
-    static func run(_ script: String, input: Data, arguments: [String]) async throws -> Data {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tether-jobs-\(UUID().uuidString)")
+    package static func run(_ script: String, input: Data, arguments: [String]) async throws -> Data {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tether-python-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         // Files instead of pipes: nothing that can fill up and stall either side.

@@ -1,20 +1,20 @@
 import Foundation
 
 /// Validates records with Python's jsonschema (Draft 2020-12, formats checked).
-enum SchemaValidator {
-    struct Instance: Encodable {
-        var schema: String
+package enum SchemaValidator {
+    package struct Instance: Encodable {
+        package var schema: String
         /// The record as text: Python's own parser reads it.
-        var record: String
+        package var record: String
 
-        init(_ schema: String, _ record: [UInt8]) {
+        package init(_ schema: String, _ record: [UInt8]) {
             self.schema = "\(schema).schema.json"
             self.record = String(decoding: record, as: UTF8.self)
         }
     }
 
     /// What the schema says against each instance; an empty list for a valid one.
-    static func problems(in instances: [Instance]) async throws -> [[String]] {
+    package static func problems(in instances: [Instance]) async throws -> [[String]] {
         let output = try await Python.run(
             self.script, input: JSONEncoder().encode(instances), arguments: [Repository.schemas.path])
         let problems = try JSONDecoder().decode([[String]].self, from: output)

@@ -19,4 +19,25 @@ struct Deadline: Sendable {
     /// Zero once it has passed.
     var remaining: Duration { max(.zero, ContinuousClock.now.duration(to: self.instant)) }
     var hasPassed: Bool { ContinuousClock.now >= self.instant }
+
+    /// Repeats what fails for a passing reason (a leader moves, a broker restarts) until the deadline. A topic that doesn't exist is no such
+    /// reason here: nobody is waiting for it to be created. Blocks.
+    ///
+    /// - Parameter attempt: the longest that one attempt may take; what is left of the deadline, if that is less.
+    func retry<Value>(
+        attempt: Duration,
+        _ body: (Duration) throws(KafkaError) -> Value
+    ) throws(KafkaError) -> Value {
+        let never = Monitor(())
+        while true {
+            do throws(KafkaError) {
+                return try body(min(attempt, self.remaining))
+            } catch {
+                guard error.isRetriable, error.code != "kafka.unknown_topic_or_part", !self.hasPassed else {
+                    throw error
+                }
+                _ = never.wait(atMost: min(.milliseconds(100), self.remaining)) { _ -> Void? in nil }
+            }
+        }
+    }
 }

@@ -1,0 +1,77 @@
+import Glibc
+
+/// CPU and wall-clock time of this process since its start.
+struct ResourceUsage: Sendable {
+    var userSeconds: Double
+    var systemSeconds: Double
+    var wallSeconds: Double
+
+    static var now: ResourceUsage {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return ResourceUsage(
+            userSeconds: seconds(usage.ru_utime),
+            systemSeconds: seconds(usage.ru_stime),
+            wallSeconds: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+        )
+    }
+
+    var cpuSeconds: Double { self.userSeconds + self.systemSeconds }
+
+    static func - (end: Self, start: Self) -> Self {
+        ResourceUsage(
+            userSeconds: end.userSeconds - start.userSeconds,
+            systemSeconds: end.systemSeconds - start.systemSeconds,
+            wallSeconds: end.wallSeconds - start.wallSeconds
+        )
+    }
+
+    private static func seconds(_ time: timeval) -> Double {
+        Double(time.tv_sec) + Double(time.tv_usec) / 1e6
+    }
+
+    /// CPU seconds of this process, to the nanosecond.
+    static var preciseCPUSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// CPU seconds of another process, in steps of the kernel's clock tick (10 ms). `nil` when there is no such process.
+    static func cpuSeconds(of process: Int32) -> Double? {
+        guard let text = contents(of: "/proc/\(process)/stat"), let name = text.lastIndex(of: ")") else { return nil }
+        // After the name in parentheses, which may hold blanks: state is field 3, utime 14, stime 15 (proc(5)).
+        let fields = text[text.index(after: name)...].split(separator: " ")
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    /// Resident memory of a process in bytes, `nil` when there is no such process.
+    static func residentBytes(of process: String = "self") -> Int? {
+        guard let fields = contents(of: "/proc/\(process)/statm")?.split(separator: " "), fields.count > 1,
+            let pages = Int(fields[1])
+        else { return nil }
+        return pages * sysconf(Int32(_SC_PAGESIZE))
+    }
+
+    /// The first 4 KiB of a file of /proc.
+    private static func contents(of path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+            count = max(0, read(descriptor, buffer.baseAddress, buffer.count))
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// A thousand sessions need as many descriptors; the usual soft limit is 1,024.
+    static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}

@@ -1,0 +1,71 @@
+import Devices
+import Dispatch
+import Kafka
+import Logging
+
+/// Giving partitions up.
+extension Executor {
+    /// Lets what runs end (or interrupts it), publishes, commits, closes the sessions: in this order, and only then may another worker have the devices.
+    func drain(_ partitions: Set<TopicPartition>) -> Task<Void, Never> {
+        self.state.withLockedValue { state in
+            for name in partitions { state.partitions[name]?.isDraining = true }
+        }
+        return Task {
+            let deadline = ContinuousClock.now + self.configuration.drainTimeout
+            await withTaskGroup { tasks in
+                for group in self.lanes.groups { tasks.addTask { await group.release(partitions, until: deadline) } }
+            }
+            await self.waitForAcknowledgements(of: partitions, until: deadline + .seconds(10))
+            await self.commitRelease(of: partitions, until: deadline + .seconds(10))
+            let devices = self.state.withLockedValue { state in
+                partitions.flatMap { state.partitions[$0]?.devices ?? [] }
+            }
+            await Self.close(devices, self.client)
+        }
+    }
+
+    /// The last commit before partitions are given up. A coordinator in the middle of a rebalance may ask for patience.
+    func commitRelease(of partitions: Set<TopicPartition>, until deadline: ContinuousClock.Instant) async {
+        while true {
+            do {
+                return try await self.committer.commit()
+            } catch  where error.isRetriable && ContinuousClock.now < deadline {
+                try? await Task.sleep(for: .milliseconds(100))
+            } catch {
+                self.logger.error(
+                    "the last commit before partitions are given up failed; what finished since the one before may be done again",
+                    metadata: ["partitions": "\(partitions.sorted())", "error": "\(error)"]
+                )
+                return
+            }
+        }
+    }
+
+    func waitForAcknowledgements(of partitions: Set<TopicPartition>, until deadline: ContinuousClock.Instant)
+        async
+    {
+        while ContinuousClock.now < deadline {
+            let open = self.state.withLockedValue { state in
+                partitions.reduce(0) { $0 + (state.partitions[$1]?.unacknowledged ?? 0) }
+            }
+            if open == 0 { return }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    static func close(_ devices: [String], _ client: DeviceClient) async {
+        await withTaskGroup { tasks in
+            for device in devices { tasks.addTask { await client.close(device) } }
+        }
+    }
+
+    /// Blocks the consumer's own thread (never one of Swift's pool) until the work is done.
+    static func wait(_ work: Task<Void, Never>, atMost limit: Duration) -> Bool {
+        let done = DispatchSemaphore(value: 0)
+        Task {
+            await work.value
+            done.signal()
+        }
+        return done.wait(timeout: .now() + limit.seconds) == .success
+    }
+}

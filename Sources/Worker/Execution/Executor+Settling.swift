@@ -1,0 +1,132 @@
+import Jobs
+import Kafka
+import Logging
+
+/// From the note that a change begins to the commit of what is finished.
+extension Executor {
+    /// Notes that a change begins, and waits until the note is safe with the group's coordinator. A worker whose partition has moved can't get that
+    /// acknowledgement (its generation is old), so it can't begin.
+    func begin(_ assigned: AssignedTask) async throws(KafkaError) {
+        while true {
+            let isOurs = self.state.withLockedValue { state in
+                guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
+                    !partition.isDraining
+                else { return false }
+                state.partitions[assigned.partition]?.ledger.begin(assigned.offset)
+                return true
+            }
+            guard isOurs else {
+                throw KafkaError(
+                    code: "kafka.not_owner",
+                    number: 0,
+                    message: "\(assigned.partition) is being given up or isn't ours any more"
+                )
+            }
+            do {
+                return try await self.committer.commit()
+            } catch {
+                // The commit of a whole group failed, perhaps for another partition's sake: again, until this one is taken, goes to another
+                // worker, or the task's time is up.
+                do { try await Task.sleep(for: .milliseconds(100)) } catch { throw .cancelled }
+            }
+        }
+    }
+
+    func end(_ assigned: AssignedTask, _ end: TaskEnd) async {
+        switch end {
+        case .abandoned(let retracted):
+            guard retracted else { return }
+            self.state.withLockedValue { state in
+                guard state.partitions[assigned.partition]?.grant == assigned.grant else { return }
+                state.partitions[assigned.partition]?.ledger.retract(assigned.offset)
+            }
+        case .result(var result):
+            result.owner = DeviceResult.Owner(worker: self.configuration.name, generation: assigned.grant)
+            self.log(result)
+            let record = ReplyRoute(of: assigned.task).record(for: .result(result), job: assigned.task.job)
+            await self.publish(record, settling: assigned.partition, offset: assigned.offset, grant: assigned.grant)
+        }
+    }
+
+    func log(_ result: DeviceResult) {
+        var metadata: Logger.Metadata = [
+            "job": "\(result.job)", "device": "\(result.device)", "outcome": "\(result.outcome.rawValue)",
+            "attempts": "\(result.attempts)",
+        ]
+        if let session = result.session { metadata["session"] = "\(session.id)" }
+        if let error = result.error { metadata["error"] = "\(error.code)" }
+        self.logger.info("task ended", metadata: metadata)
+    }
+
+    /// Publishes the record that ends a task; when it is acknowledged, the task is finished and may be committed.
+    func publish(_ record: ProducerRecord, settling name: TopicPartition, offset: Int64, grant: Int) async {
+        let isOurs = self.state.withLockedValue { state in
+            guard state.partitions[name]?.grant == grant else { return false }
+            state.partitions[name]?.unacknowledged += 1
+            return true
+        }
+        // Lost in the meantime: the new owner answers, and two terminal results must not come from here.
+        guard isOurs else { return }
+        await self.publisher.publish(record) { [self] result in
+            self.acknowledged(record, result, settling: name, offset: offset, grant: grant)
+        }
+    }
+
+    func acknowledged(
+        _ record: ProducerRecord,
+        _ result: Result<Void, KafkaError>,
+        settling name: TopicPartition,
+        offset: Int64,
+        grant: Int
+    ) {
+        let isOurs = self.state.withLockedValue { state in
+            guard state.partitions[name]?.grant == grant else { return false }
+            state.partitions[name]?.unacknowledged -= 1
+            if case .success = result {
+                state.partitions[name]?.ledger.finish(offset)
+                state.finishedTasks += 1
+                state.lastProgress = .now
+            }
+            return true
+        }
+        guard isOurs else { return }
+        switch result {
+        case .success:
+            self.committer.commitSoon()
+        case .failure(let error) where error.isFatal:
+            self.state.withLockedValue { $0.failure = $0.failure ?? error }
+            self.committer.stopConsumer()
+        case .failure(let error) where error.isRetriable:
+            Task { await self.publish(record, settling: name, offset: offset, grant: grant) }
+        case .failure(let error):
+            // The reply topic is gone or refuses the record: people find it among the dead letters, and the window moves on.
+            guard record.topic != self.configuration.topics.deadLetters else {
+                self.state.withLockedValue { $0.failure = $0.failure ?? error }
+                self.committer.stopConsumer()
+                return
+            }
+            let letter = DeadLetter.undeliverable(
+                record, topic: self.configuration.topics.deadLetters, task: name, offset: offset, reason: error.message)
+            Task { await self.publish(letter, settling: name, offset: offset, grant: grant) }
+        }
+    }
+
+    func takeCommits() -> [CommittedOffset] {
+        self.state.withLockedValue { state in
+            var commits: [CommittedOffset] = []
+            for (name, partition) in state.partitions {
+                let isReleased = partition.isDraining && partition.ledger.begun.isEmpty && partition.unacknowledged == 0
+                guard partition.ledger.isDirty || isReleased else { continue }
+                guard let commit = state.partitions[name]?.ledger.commit(releasedInOrder: isReleased) else { continue }
+                commits.append(CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text))
+            }
+            return commits
+        }
+    }
+
+    func commitFailed(_ commits: [CommittedOffset]) {
+        self.state.withLockedValue { state in
+            for commit in commits { state.partitions[commit.topicPartition]?.ledger.commitFailed() }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import Devices
+import Foundation
+import Jobs
+import Kafka
+import Logging
+
+/// Taking tasks from the log: what is to be run goes to its lane, everything else is answered here.
+extension Executor {
+    func consumer(_ consumer: KafkaConsumer, received records: [KafkaRecord]) {
+        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        let taken = ContinuousClock.now
+        let partitionCount = try? self.producer.partitionCount(of: self.configuration.topics.tasks)
+        var accepted: [AssignedTask] = []
+        var misfits: [(KafkaRecord, grant: Int, Misfit)] = []
+        var crashed: [AssignedTask] = []
+        var full: [TopicPartition] = []
+        // Decoded before the lock is taken: acknowledgements and lanes wait for it.
+        let contents = records.map { self.read($0, partitionCount: partitionCount) }
+        self.state.withLockedValue { state in
+            for (record, content) in zip(records, contents) {
+                let name = record.topicPartition
+                // In place: a copy of the ledger for each record would cost more than the rest.
+                guard let grant = state.partitions[name]?.grant,
+                    let admission = state.partitions[name]?.ledger.admit(record.offset), admission != .skip
+                else { continue }
+                state.takenTasks += 1
+                switch content {
+                case .failure(let misfit):
+                    misfits.append((record, grant, misfit))
+                case .success(let task):
+                    state.partitions[name]?.devices.insert(task.device)
+                    let assigned = AssignedTask(
+                        task: task,
+                        partition: name,
+                        offset: record.offset,
+                        grant: grant,
+                        mayHaveRun: admission.mayHaveRun,
+                        taken: taken,
+                        now: now,
+                        maximumDeadline: self.configuration.maximumDeadline
+                    )
+                    if admission == .begunBefore { crashed.append(assigned) } else { accepted.append(assigned) }
+                }
+                if let partition = state.partitions[name], !partition.isPaused,
+                    partition.ledger.span >= self.windowLimit
+                {
+                    state.partitions[name]?.isPaused = true
+                    full.append(name)
+                }
+            }
+        }
+        if !full.isEmpty {
+            do { try consumer.pause(full) } catch {
+                self.logger.warning("can't pause", metadata: ["error": "\(error)"])
+            }
+        }
+        for (record, grant, misfit) in misfits { self.settle(record, grant: grant, misfit) }
+        for assigned in crashed { self.reportCrash(assigned) }
+        self.enqueue(accepted)
+    }
+
+    /// A partition is paused while a whole batch still fits into its window.
+    var windowLimit: Int { max(1, self.configuration.window - 1_000) }
+
+    enum Misfit: Error {
+        case deadLetter(code: String, reason: String)
+        /// The record's key belongs on another partition: written by another partitioner, or before partitions were added.
+        case elsewhere(Int32)
+    }
+
+    func read(_ record: KafkaRecord, partitionCount: Int32?) -> Result<DeviceTask, Misfit> {
+        guard let value = record.value else {
+            return .failure(.deadLetter(code: "job.undecodable", reason: "the record has a null value"))
+        }
+        do {
+            let task = try DeviceTask(decoding: value)
+            if let partitionCount {
+                let home = Murmur2.partition(of: Array(task.device.utf8), count: partitionCount)
+                if home != record.topicPartition.partition { return .failure(.elsewhere(home)) }
+            }
+            return .success(task)
+        } catch {
+            return .failure(.deadLetter(code: error.code, reason: error.message))
+        }
+    }
+
+    func settle(_ record: KafkaRecord, grant: Int, _ misfit: Misfit) {
+        let replacement: ProducerRecord
+        switch misfit {
+        case .deadLetter(let code, let reason):
+            self.logger.warning(
+                "a task record can't be used",
+                metadata: [
+                    "partition": "\(record.topicPartition)", "offset": "\(record.offset)",
+                    "error": "\(code): \(reason)",
+                ]
+            )
+            replacement = DeadLetter.record(
+                for: record, topic: self.configuration.topics.deadLetters, code: code, reason: reason)
+        case .elsewhere(let home):
+            replacement = ProducerRecord(
+                topic: self.configuration.topics.tasks,
+                partition: home,
+                key: record.key,
+                value: record.value,
+                headers: record.headers
+            )
+        }
+        Task { await self.publish(replacement, settling: record.topicPartition, offset: record.offset, grant: grant) }
+    }
+
+    func reportCrash(_ assigned: AssignedTask) {
+        let run = TaskRun(assigned: assigned, inlineLimit: 0)
+        let reason = ErrorDescription(
+            code: "worker.crashed",
+            message:
+                "the worker that had begun this change ended before it could tell; look at the device before you repeat it",
+            retriable: false
+        )
+        let result = run.result(.unknown, error: reason)
+        Task { await self.end(assigned, .result(result)) }
+    }
+
+    func enqueue(_ tasks: [AssignedTask]) {
+        var byLoop: [ObjectIdentifier: [AssignedTask]] = [:]
+        for assigned in tasks {
+            let group = self.lanes.group(on: self.client.eventLoop(for: assigned.task.device), services: self.services)
+            byLoop[ObjectIdentifier(group), default: []].append(assigned)
+        }
+        for group in self.lanes.groups {
+            guard let batch = byLoop[ObjectIdentifier(group)] else { continue }
+            // One crossing for the whole batch; the loop's queue keeps batches in order.
+            group.eventLoop.execute { group.assumeIsolated { $0.enqueue(batch) } }
+        }
+    }
+
+    var services: LaneGroup.Services {
+        let runner = TaskRunner(configuration: self.configuration, client: self.client, publisher: self.publisher)
+        return LaneGroup.Services(
+            run: { assigned, interruption in
+                await runner.run(
+                    assigned,
+                    begin: { () async throws(KafkaError) in try await self.begin(assigned) },
+                    interruption: interruption
+                )
+            },
+            end: { assigned, end in await self.end(assigned, end) }
+        )
+    }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import Jobs
+import Kafka
+import Testing
+
+extension Integration {
+    @Suite("One owner, one session")
+    struct Ownership {
+        @Test("fifty devices and two jobs through two workers: each device has one owner and is logged in to once")
+        func stickiness() async throws {
+            try await Fleet.with(devices: 50) { fleet in
+                try await fleet.startWorkers("left", "right")
+                try await fleet.submit("first", "show version")
+                let first = try await fleet.replies.results(of: "first", count: 50)
+                try await fleet.submit("second", "show clock")
+                let second = try await fleet.replies.results(of: "second", count: 50)
+
+                #expect(first.allSatisfy { $0.outcome == .succeeded } && second.allSatisfy { $0.outcome == .succeeded })
+                #expect(Set(first.map(\.device)).count == 50)
+                let before = Dictionary(first.map { ($0.device, $0) }) { $1 }
+                for result in second {
+                    let earlier = try #require(before[result.device])
+                    #expect(result.owner?.worker == earlier.owner?.worker)
+                    #expect(result.session?.id == earlier.session?.id)
+                    #expect(earlier.session?.reused == false && result.session?.reused == true)
+                }
+                #expect(Set(first.compactMap(\.owner?.worker)) == ["left", "right"])
+                #expect(try fleet.replies.accepted("first")?.tasks == 50)
+
+                try await fleet.stopWorkers()
+                try await fleet.replies.readToEnd()
+                #expect(try fleet.replies.results().count == 100)
+                #expect(fleet.farm.counters.logins == 50)
+                #expect(fleet.farm.counters.failedLogins == 0)
+                #expect(fleet.devices.allSatisfy { $0.counters.maximumConcurrentSessions == 1 })
+                try await until("all sessions are closed") { fleet.farm.counters.openSessions == 0 }
+            }
+        }
+
+        @Test("a task on the wrong partition is forwarded to the device's owner and runs there, once")
+        func misKeyed() async throws {
+            try await Fleet.with(devices: 8) { fleet in
+                try await fleet.startWorkers("left", "right")
+                try await fleet.submit("warm", "show version")
+                let warm = try await fleet.replies.results(of: "warm", count: 8)
+                let owners = Dictionary(warm.map { ($0.device, $0.owner?.worker) }) { $1 }
+                let now = Int64(Date.now.timeIntervalSince1970 * 1_000)
+                for device in fleet.devices {
+                    let task = DeviceTask(
+                        id: "stray/\(device.name)", job: "stray", device: device.name,
+                        operation: .run([Command("lab count strays")]), effect: .change,
+                        deadline: now + 60_000, submitted: now, replyTo: fleet.topics.results)
+                    var value: [UInt8] = []
+                    task.encode(into: &value)
+                    // Halfway round: on average another worker's.
+                    let wrong = (fleet.home(of: device.name) + Fleet.taskPartitions / 2) % Fleet.taskPartitions
+                    try await fleet.write(value, to: fleet.topics.tasks, key: device.name, partition: wrong)
+                }
+                let results = try await fleet.replies.results(of: "stray", count: 8)
+                for result in results {
+                    #expect(result.outcome == .succeeded)
+                    #expect(result.owner?.worker == owners[result.device])
+                    #expect(result.session?.reused == true)
+                }
+                try await fleet.stopWorkers()
+                try await fleet.replies.readToEnd()
+                #expect(try fleet.replies.results(of: "stray").count == 8)
+                #expect(fleet.devices.allSatisfy { $0.count(of: "strays") == 1 })
+                #expect(fleet.farm.counters.logins == 8)
+            }
+        }
+    }
+}

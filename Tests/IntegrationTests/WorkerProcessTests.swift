@@ -1,0 +1,96 @@
+import Foundation
+import Jobs
+import Testing
+
+extension Integration {
+    @Suite("Worker processes that end")
+    struct WorkerProcesses {
+        @Test(
+            "SIGTERM during work: the worker drains, the other takes over, every task has exactly one result and no device two sessions"
+        )
+        func drain() async throws {
+            try await Fleet.with(devices: 16) { fleet in
+                let workers = try await fleet.startProcesses("left", "right", isStatic: false)
+                try await fleet.submit("warm", "show version")
+                try await fleet.replies.results(of: "warm", count: 16)
+                for device in fleet.devices { device.setResponseDelay(.milliseconds(150)) }
+                let jobs = (1...4).map { "job-\($0)" }
+                for job in jobs { try await fleet.submit(job, "show clock") }
+                try await fleet.replies.read("the first results") { _ in
+                    try fleet.replies.results(of: "job-1").count >= 4
+                }
+
+                let status = try await workers[0].terminate()
+                #expect(status == 0, "\(workers[0].journal.suffix(3_000))")
+                for job in jobs { try await fleet.replies.results(of: job, count: 16) }
+                try await fleet.stopWorkers()
+                try await fleet.replies.readToEnd()
+                let results = try fleet.replies.results()
+                #expect(results.count == 5 * 16, "\(fleet.journals)")
+                #expect(Set(results.map(\.task)).count == 5 * 16)
+                #expect(results.allSatisfy { $0.outcome == .succeeded && !$0.redelivered })
+                #expect(Set(results.compactMap(\.owner?.worker)).count == 2)
+                let last = results.filter { $0.job == "job-4" }.compactMap(\.owner?.worker)
+                #expect(last.contains { $0.hasSuffix("-\(workers[1].process.processIdentifier)") })
+                for device in fleet.devices {
+                    #expect(device.counters.maximumConcurrentSessions == 1)
+                    #expect(device.commands.count { $0.command == "show clock" } == jobs.count)
+                }
+            }
+        }
+
+        @Test(
+            "kill -9 during work: the other takes over, reads run to their end, and a change that had begun is unknown and isn't repeated"
+        )
+        func crash() async throws {
+            try await Fleet.with(devices: 12) { fleet in
+                let workers = try await fleet.startProcesses("left", "right", arguments: ["--session-timeout", "6s"])
+                try await fleet.submit("warm", "show version")
+                let warm = try await fleet.replies.results(of: "warm", count: 12)
+                let victims = Set(warm.filter { $0.owner?.worker == "left" }.map(\.device))
+                let changed = try fleet.device(#require(victims.min()))
+
+                try await fleet.submit("change", to: [changed.name], "lab count changes 600000", effect: .change)
+                try await until("the change is on the device") { changed.count(of: "changes") == 1 }
+                for device in fleet.devices { device.setResponseDelay(.milliseconds(150)) }
+                let jobs = (1...3).map { "read-\($0)" }
+                for job in jobs { try await fleet.submit(job, "show clock") }
+                for job in jobs {
+                    try await fleet.replies.read("\(job) is accepted") { _ in try fleet.replies.accepted(job) != nil }
+                }
+                try await until("the victim's devices are reading") {
+                    try victims.contains { name in
+                        try fleet.device(name).commands.contains { $0.command == "show clock" }
+                    }
+                }
+                workers[0].send(signal: SIGKILL)
+                #expect(try await workers[0].process.end() == -SIGKILL)
+
+                let change = try await fleet.replies.result(of: "change")
+                #expect(change.outcome == .unknown)
+                #expect(change.error?.code == "worker.crashed")
+                #expect(change.owner?.worker == "right")
+                for job in jobs {
+                    try await fleet.replies.read("every device's result of \(job)") { _ in
+                        try Set(fleet.replies.results(of: job).map(\.device)).count == 12
+                    }
+                }
+                try await fleet.stopWorkers()
+                try await fleet.replies.readToEnd()
+                let results = try fleet.replies.results()
+                for (task, ends) in Dictionary(grouping: results, by: \.task) {
+                    // The log has them in the order in which they were published.
+                    #expect(
+                        ends.dropFirst().allSatisfy { $0.redelivered }, "\(task) has several results that aren't marked"
+                    )
+                    #expect(task.hasPrefix("change/") || ends.allSatisfy { $0.outcome == .succeeded })
+                }
+                #expect(Set(results.map(\.task)).count == 49)
+                #expect(results.count { $0.job == "change" } == 1, "\(fleet.journals)")
+                #expect(changed.count(of: "changes") == 1)
+                #expect(changed.commands.count { $0.command.hasPrefix("lab count") } == 1)
+                #expect(fleet.devices.allSatisfy { $0.counters.maximumConcurrentSessions == 1 })
+            }
+        }
+    }
+}

@@ -425,6 +425,15 @@ struct CommandTests {
 
     // MARK: Failure
 
+    @Test("a command's own failure patterns hold for every line of its output, and for no other command")
+    func failWhen() throws {
+        let options = CommandOptions(failurePatterns: [try Pattern("err-disabled"), try Pattern("^x$")])
+        let lines = (1...20).map { $0 == 10 ? "Gi1/0/\($0) err-disabled\r\n" : "Gi1/0/\($0) connected\r\n" }.joined()
+        let conversation = try self.ios(
+            [.runsWith("show x", options)] + .setup("show x", lines + "r1#") + .command("show x", lines + "r1#"))
+        #expect(conversation.commands.map(\.completion?.failure) == ["Gi1/0/10 err-disabled", nil])
+    }
+
     @Test(
         "a refusal is a failure where a device says such things, and data elsewhere",
         arguments: [

@@ -8,6 +8,8 @@ package struct CommandOptions: Sendable {
     package var mode: String?
     /// What to answer to the questions that the command may put.
     package var answers: [Answer]
+    /// Besides the platform's own: a line of the output that one of these matches, wherever it stands, is a failure.
+    package var failurePatterns: [Pattern]
     /// The command is expected to end the session (`reload`, `exit`): then the device's hanging up completes it.
     package var endsSession: Bool
     /// What becomes of an unexpected question: `true`, it is left with the interrupt key, and the command ends with `Ending.question` in a
@@ -18,12 +20,14 @@ package struct CommandOptions: Sendable {
         isGated: Bool = true,
         mode: String? = nil,
         answers: [Answer] = [],
+        failurePatterns: [Pattern] = [],
         endsSession: Bool = false,
         abandonsQuestions: Bool = false
     ) {
         self.isGated = isGated
         self.mode = mode
         self.answers = answers
+        self.failurePatterns = failurePatterns
         self.endsSession = endsSession
         self.abandonsQuestions = abandonsQuestions
     }

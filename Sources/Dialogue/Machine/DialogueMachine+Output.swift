@@ -308,17 +308,20 @@ extension DialogueMachine {
         self.recent.append(line)
         guard !line.isBlank else { return }
         self.command.outputLines += 1
-        if self.command.outputLines <= Self.firstLines { self.checkFailure(line) }
+        if self.command.outputLines <= Self.firstLines, let pattern = self.rules.failure {
+            self.checkFailure(pattern, line)
+        }
+        for pattern in self.command.options.failurePatterns { self.checkFailure(pattern, line) }
     }
 
     mutating func checkLastLines() {
         let unchecked = self.command.outputLines - Self.firstLines
-        guard unchecked > 0, self.command.failure == nil else { return }
-        for line in self.recent.last(min(unchecked, Self.lastLines)) { self.checkFailure(line) }
+        guard unchecked > 0, let pattern = self.rules.failure else { return }
+        for line in self.recent.last(min(unchecked, Self.lastLines)) { self.checkFailure(pattern, line) }
     }
 
-    private mutating func checkFailure(_ line: [UInt8]) {
-        guard self.command.failure == nil, let pattern = self.rules.failure else { return }
+    private mutating func checkFailure(_ pattern: Pattern, _ line: [UInt8]) {
+        guard self.command.failure == nil else { return }
         switch pattern.firstMatch(in: line) {
         case .matched: self.command.failure = String(decoding: line.trimmed.prefix(500), as: UTF8.self)
         case .noMatch: break

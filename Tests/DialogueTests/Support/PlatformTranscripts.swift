@@ -82,6 +82,7 @@ extension Transcripts {
                     "show foo",
                     "Parsing error: Unknown token 'foo'. Options are ['acl', 'version']\r\n" + prompt)
                 + .mode("candidate", "enter candidate private", candidate)
+                + .setup("discard stay", "All changes have been discarded. Starting new transaction.\r\n" + candidate)
                 + .command("set / system name host-name srl2", changed)
                 + .command(
                     "diff",

@@ -86,6 +86,8 @@ struct SplitMix64: RandomNumberGenerator {
 struct Conversation: Hashable {
     struct Command: Hashable {
         var text: String
+        /// What was typed for it.
+        var typed = ""
         var output: [UInt8] = []
         var completion: DialogueMachine.Completion?
 
@@ -119,18 +121,24 @@ struct ScriptedDevice {
     /// Typed, and not yet matched by the script.
     private var keys = ""
     private let firesZeroTimersBetweenChunks: Bool
+    /// Answers an Enter that the script doesn't foresee with the last line that was printed, as a device at its prompt does, until the script
+    /// has come to its last turn.
+    private let answersEnters: Bool
+    private var lastLine: [UInt8] = []
 
     init(
         _ platform: PlatformDefinition,
         hasEnableSecret: Bool = true,
         gated: Bool = true,
         chunking: Chunking = .whole,
-        firesZeroTimersBetweenChunks: Bool = false
+        firesZeroTimersBetweenChunks: Bool = false,
+        answersEnters: Bool = false
     ) {
         self.machine = DialogueMachine(platform: platform, hasEnableSecret: hasEnableSecret)
         self.gated = gated
         self.chunking = chunking
         self.firesZeroTimersBetweenChunks = firesZeroTimersBetweenChunks
+        self.answersEnters = answersEnters
         if case .random(let seed) = chunking {
             self.random = SplitMix64(seed: seed)
         } else {
@@ -162,7 +170,12 @@ struct ScriptedDevice {
             case .prints(let text): bytes += Array(text.utf8)
             case .printsBytes(let raw): bytes += raw
             case .typed(let text):
-                guard self.take(text) else { return bytes }
+                guard self.take(text) else {
+                    if self.answersEnters, turns.count > 2, self.take("\r\n") || self.take("\r") {
+                        bytes += [0x0D, 0x0A] + (bytes.isEmpty ? self.lastLine : Self.lastLine(of: bytes))
+                    }
+                    return bytes
+                }
             case .secret(let name):
                 guard self.take("«\(name.rawValue)»") else { return bytes }
             case .waits:
@@ -210,7 +223,12 @@ struct ScriptedDevice {
         self.perform(event)
     }
 
+    private static func lastLine(of bytes: [UInt8]) -> [UInt8] {
+        bytes.lastIndex(of: 0x0A).map { Array(bytes[($0 + 1)...]) } ?? bytes
+    }
+
     private mutating func deliver(_ bytes: [UInt8]) {
+        self.lastLine = Self.lastLine(of: bytes)
         var rest = bytes[...]
         while !rest.isEmpty, self.conversation.error == nil {
             let size: Int
@@ -267,6 +285,9 @@ struct ScriptedDevice {
     private mutating func type(_ text: String) {
         self.keys += text
         self.conversation.typed += text
+        if !self.conversation.commands.isEmpty {
+            self.conversation.commands[self.conversation.commands.count - 1].typed += text
+        }
     }
 }
 

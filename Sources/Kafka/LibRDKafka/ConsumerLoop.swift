@@ -12,6 +12,7 @@ final class ConsumerLoop {
     private var fatal: KafkaError?
     /// When librdkafka last had our attention: bounds how long closing may take, without the time that the delegate takes.
     private var lastCallback = ContinuousClock.now
+    private var hasRebalanced = false
 
     init(_ client: ConsumerClient, _ consumer: KafkaConsumer, _ delegate: any KafkaConsumerDelegate) {
         self.client = client
@@ -38,6 +39,7 @@ final class ConsumerLoop {
             result = .failure(error)
         }
 
+        self.awaitFirstAssignment()
         let isOrderly = self.leave()
         self.dropRest()
         self.client.stopCommits()
@@ -114,6 +116,7 @@ final class ConsumerLoop {
     /// The rebalance callback, inside a poll. librdkafka waits for the assign or unassign at the end of it, and the group waits for librdkafka.
     func rebalance(_ code: rd_kafka_resp_err_t, _ client: OpaquePointer, _ list: PartitionList) {
         defer { self.lastCallback = .now }
+        self.hasRebalanced = true
         self.noteLoss(client)
         let number = self.client.assignment.withLockedValue { $0.beginRebalance() }
         switch code {
@@ -240,6 +243,26 @@ final class ConsumerLoop {
     }
 
     // MARK: Closing
+
+    /// Lets a first assignment that is on its way arrive, for a short while.
+    ///
+    /// librdkafka 2.0.2 aborts the process when a `cooperative-sticky` member is closed between the answer to its first JoinGroup and its first
+    /// assignment: the assignor has no state yet, and destroys it all the same (librdkafka issue 4312).
+    private func awaitFirstAssignment() {
+        let deadline = Deadline(after: .seconds(5))
+        while !self.hasRebalanced, self.fatal == nil, !deadline.hasPassed {
+            let isWaiting = try? self.client.handle.use { client throws(KafkaError) in
+                // A coordinator has given us a name, so we are in the middle of joining.
+                guard let name = rd_kafka_memberid(client) else { return false }
+                defer { rd_kafka_mem_free(client, name) }
+                guard name.pointee != 0 else { return false }
+                // Nothing that is polled now is handed over or committed: it stays for the next owner.
+                if let message = rd_kafka_consumer_poll(client, 100) { rd_kafka_message_destroy(message) }
+                return true
+            }
+            guard isWaiting == true else { return }
+        }
+    }
 
     /// Leaves the group in order: the rebalance callback revokes everything, the delegate drains. Returns whether that came to its end.
     private func leave() -> Bool {

@@ -94,16 +94,13 @@ extension Executor {
         case .success:
             self.committer.commitSoon()
         case .failure(let error) where error.isFatal:
-            self.state.withLockedValue { $0.failure = $0.failure ?? error }
-            self.committer.stopConsumer()
+            self.fail(error)
         case .failure(let error) where error.isRetriable:
             Task { await self.publish(record, settling: name, offset: offset, grant: grant) }
         case .failure(let error):
             // The reply topic is gone or refuses the record: people find it among the dead letters, and the window moves on.
             guard record.topic != self.configuration.topics.deadLetters else {
-                self.state.withLockedValue { $0.failure = $0.failure ?? error }
-                self.committer.stopConsumer()
-                return
+                return self.fail(error)
             }
             let letter = DeadLetter.undeliverable(
                 record, topic: self.configuration.topics.deadLetters, task: name, offset: offset, reason: error.message)

@@ -79,11 +79,11 @@ final class Executor: KafkaConsumerDelegate {
         do {
             ends = try consumer.logEnds(of: partitions.filter { $0.offset != nil }.map(\.topicPartition))
         } catch {
-            // Without the log's end an inherited map can't be trusted: finished work may be done again (never a change that was begun:
-            // that would have to be below the committed offset's successor, and is treated as unknown only when it can be proven).
+            // Without the log's end an inherited map can't be trusted, and without the map finished work would be done again. So the worker
+            // ends, and its partitions go to one that can read it.
             self.logger.error(
-                "the log's end can't be read; giving the assignment back", metadata: ["error": "\(error)"])
-            self.fail(error, consumer: consumer)
+                "the log's end can't be read; the worker ends", metadata: ["error": "\(error)"])
+            self.fail(error)
             return
         }
         self.state.withLockedValue { state in
@@ -166,9 +166,10 @@ final class Executor: KafkaConsumerDelegate {
         self.logger.warning("Kafka reports a problem on the task topic", metadata: ["error": "\(error)"])
     }
 
-    private func fail(_ error: KafkaError, consumer: KafkaConsumer) {
+    /// Nothing more can be done here: the consumer drains what it can, and the worker ends with the first such error.
+    func fail(_ error: KafkaError) {
         self.state.withLockedValue { $0.failure = $0.failure ?? error }
-        consumer.stop()
+        self.committer.stopConsumer()
     }
 }
 

@@ -47,9 +47,6 @@ actor LaneGroup {
         self.services = services
     }
 
-    /// Number of tasks that wait or run.
-    var load: Int { self.lanes.values.reduce(0) { $0 + $1.waiting.count + ($1.running == nil ? 0 : 1) } }
-
     func enqueue(_ tasks: [AssignedTask]) {
         for assigned in tasks {
             let device = assigned.task.device
@@ -118,8 +115,7 @@ actor LaneGroup {
         guard let index = lane.waiting.firstIndex(where: { $0.assigned.isSame(as: assigned) }) else { return }
         lane.waiting.remove(at: index)
         self.lanes[device] = lane
-        var run = TaskRun(assigned: assigned, inlineLimit: 0)
-        run.attempts = 0
+        let run = TaskRun(assigned: assigned, inlineLimit: 0)
         let reason = ErrorDescription(
             code: "deadline.exceeded",
             message: "the deadline passed while the task waited for the device; nothing was sent",

@@ -49,7 +49,6 @@ struct PartitionLedger: Sendable {
     /// How many offsets lie between the lowest unfinished one and the last one seen.
     var span: Int { self.entries.count }
     var unfinishedCount: Int { self.entries.count(where: { $0 != .done }) }
-    var isIdle: Bool { self.entries.isEmpty }
     /// Offsets of changes that have been begun and not finished.
     var begun: [Int64] {
         guard let base = self.base else { return [] }

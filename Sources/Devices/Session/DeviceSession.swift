@@ -345,7 +345,7 @@ public actor DeviceSession {
             "session closing",
             metadata: ["device": "\(self.device.name)", "session": "\(self.id)", "reason": "\(error.code)"]
         )
-        self.tell(.closing)
+        self.tell(.closing(self, running ?? error))
         self.hangUp()
 
         let connection = self.connection

@@ -1,6 +1,9 @@
 extension DeviceClient {
     /// Runs one command on a device of the inventory (or an ad-hoc `user@host:port`). Opens the session on first use; tries again only
-    /// what provably did not reach the device: `general.connection_retries` attempts in all, with growing pauses from `general.retry_delay`.
+    /// what provably did not reach the device, and what only reads if its session was lost: `general.connection_retries` attempts in all,
+    /// with growing pauses from `general.retry_delay`.
+    ///
+    /// The return key of a command that may change something waits for the echo: see `DeviceCommand.waitsForEcho`.
     ///
     /// With a `credential` the command runs in a session of its own, opened with it and closed afterwards.
     ///
@@ -14,7 +17,9 @@ extension DeviceClient {
         credential: Credential? = nil
     ) async throws(DeviceError) -> CommandResult {
         let device = try self.device(named: device)
-        let command = DeviceCommand(command, timeout: timeout)
+        // By the platform's list; in doubt a command is a change.
+        let isRead = self.isReadOnly(command, platform: device.platform)
+        let command = DeviceCommand(command, timeout: timeout, waitsForEcho: !isRead)
         let general = self.inventory.general
         let backoff = Backoff(base: general.retryDelay)
         var attempt = 1
@@ -27,7 +32,8 @@ extension DeviceClient {
                 }
                 return try await self.runInTemporarySession(device, credential, command)
             } catch {
-                guard error.delivery == .notSent, error.isRetriable, attempt < general.connectionRetries else {
+                let mayRunAgain = error.delivery == .notSent || (isRead && error.code == "session.lost")
+                guard mayRunAgain, error.isRetriable, attempt < general.connectionRetries else {
                     throw error
                 }
                 let pause = backoff.pause(after: attempt)

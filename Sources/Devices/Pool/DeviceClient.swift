@@ -24,7 +24,7 @@ public final class DeviceClient: Sendable {
     private let credentials: CredentialResolver
     private let factory: SessionFactory
     private let currentInventory: NIOLockedValueBox<Inventory>
-    private let loops: [any EventLoop]
+    private let loops: [EventLoopTaskExecutor]
     private let pool: SessionPool
     private let gate: LoginGate
     private let warm: WarmSessions
@@ -59,7 +59,7 @@ public final class DeviceClient: Sendable {
             throw DeviceError(code: "inventory.invalid", message: error.description)
         }
         let group = configuration.eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
-        let loops = Array(group.makeIterator())
+        let loops = group.makeIterator().map { EventLoopTaskExecutor($0) }
         self.loops = loops
         self.logger = logger
         self.credentials = CredentialResolver(environment: environment)
@@ -100,9 +100,17 @@ public final class DeviceClient: Sendable {
                 let (plan, login) = try factory.plan(
                     for: target.device, in: inventory.withLockedValue { $0 }, override: target.override)
                 let loop = Self.eventLoop(for: target.device.name, of: loops)
-                let session = DeviceSession(plan, on: loop, logger: logger, report: report)
+                let session = DeviceSession(plan, on: loop.eventLoop, logger: logger, report: report)
                 let begin = ContinuousClock.now
-                try await gate.pass(login) { () async throws(DeviceError) in try await session.open() }
+                let failure = await withTaskExecutorPreference(loop) { () async -> DeviceError? in
+                    do throws(DeviceError) {
+                        try await gate.pass(login) { () async throws(DeviceError) in try await session.open() }
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+                if let failure { return .failure(failure) }
                 let elapsed = begin.duration(to: .now)
                 tell(
                     DeviceEvent(
@@ -288,10 +296,12 @@ public final class DeviceClient: Sendable {
     }
 
     /// The event loop that a device's session lives on: the same for the life of the client.
-    package func eventLoop(for device: String) -> any EventLoop { Self.eventLoop(for: device, of: self.loops) }
+    package func eventLoop(for device: String) -> any EventLoop {
+        Self.eventLoop(for: device, of: self.loops).eventLoop
+    }
 
     /// FNV-1a: stable over processes, unlike `Hasher`.
-    private static func eventLoop(for device: String, of loops: [any EventLoop]) -> any EventLoop {
+    private static func eventLoop(for device: String, of loops: [EventLoopTaskExecutor]) -> EventLoopTaskExecutor {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in device.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return loops[Int(hash % UInt64(loops.count))]

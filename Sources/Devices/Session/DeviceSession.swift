@@ -33,8 +33,9 @@ public actor DeviceSession {
     var collected: [UInt8] = []
     var collects = false
     var startedAt: NIODeadline = .distantPast
-    var commandTimer: Scheduled<Void>?
-    private var nextRequest: UInt64 = 0
+    private var timeLimit = CommandTimeLimit()
+    private var commandTimer: Scheduled<Void>?
+    private nonisolated let lastRequest = NIOLockedValueBox<UInt64>(0)
     private var isBusy = false
     /// Set while the pool knows the session: before that, the end of it is the error that `open` throws.
     private var isReporting = false
@@ -72,6 +73,8 @@ public actor DeviceSession {
         let command: DeviceCommand
         let output: (@Sendable (ByteBuffer) -> Void)?
         let continuation: CheckedContinuation<Result<CommandResult, DeviceError>, Never>
+        /// Set when the caller is cancelled before the request has come in.
+        let isCancelled: NIOLoopBoundBox<Bool>
     }
 
     // MARK: Commands
@@ -84,7 +87,7 @@ public actor DeviceSession {
     /// while it waits for its turn just leaves.
     /// - Throws: `DeviceError`: its `delivery` tells whether the command may have run. A command that the device rejects is not thrown but a
     ///   result with `failure` set.
-    public func run(
+    public nonisolated func run(
         _ command: DeviceCommand,
         output: (@Sendable (ByteBuffer) -> Void)? = nil
     ) async throws(DeviceError) -> CommandResult {
@@ -96,7 +99,7 @@ public actor DeviceSession {
     /// command does; a device that doesn't answer in time loses its session.
     ///
     /// - Throws: `command.timeout`, `session.lost`, …; never with a `delivery` in doubt, as nothing was asked of the device.
-    public func probe(timeout: Duration = .seconds(10)) async throws(DeviceError) {
+    public nonisolated func probe(timeout: Duration = .seconds(10)) async throws(DeviceError) {
         let text = self.plan.platform.transport == .exec ? "true" : ""
         let probe = DeviceCommand(text, timeout: timeout, collectsOutput: false, waitsForEcho: false)
         do throws(DeviceError) {
@@ -106,28 +109,52 @@ public actor DeviceSession {
         }
     }
 
-    private func submit(
+    /// Waits for the answer outside of the actor: the caller's task goes to no other thread than its own, and the event loop hears of the command
+    /// by one message at most.
+    private nonisolated func submit(
         _ command: DeviceCommand,
         output: (@Sendable (ByteBuffer) -> Void)?
     ) async throws(DeviceError) -> CommandResult {
         guard !Task.isCancelled else { throw DeviceError.cancelled(self.device.name) }
-        self.nextRequest += 1
-        let id = self.nextRequest
+        let id = self.lastRequest.withLockedValue { number -> UInt64 in
+            number += 1
+            return number
+        }
         let eventLoop = self.eventLoop
+        let isCancelled = NIOLoopBoundBox.makeBoxSendingValue(false, eventLoop: eventLoop)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let request = PendingCommand(id: id, command: command, output: output, continuation: continuation)
-                do throws(DeviceError) {
-                    try self.queue.append(request)
-                    self.startNext()
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
+                let request = PendingCommand(
+                    id: id, command: command, output: output, continuation: continuation, isCancelled: isCancelled)
+                self.onLoop { $0.add(request) }
             }
         } onCancel: {
-            eventLoop.execute { self.assumeIsolated { $0.cancel(id) } }
+            eventLoop.execute {
+                isCancelled.value = true
+                self.assumeIsolated { $0.cancel(id) }
+            }
         }
         return try result.get()
+    }
+
+    private nonisolated func onLoop(_ body: @escaping @Sendable (isolated DeviceSession) -> Void) {
+        if self.eventLoop.inEventLoop {
+            self.assumeIsolated { body($0) }
+        } else {
+            self.eventLoop.execute { self.assumeIsolated { body($0) } }
+        }
+    }
+
+    private func add(_ request: PendingCommand) {
+        guard !request.isCancelled.value else {
+            return request.continuation.resume(returning: .failure(DeviceError.cancelled(self.device.name)))
+        }
+        do throws(DeviceError) {
+            try self.queue.append(request)
+            self.startNext()
+        } catch {
+            request.continuation.resume(returning: .failure(error))
+        }
     }
 
     /// Ends one user's work on the session. If its commands have left the device in another mode than the platform's default (in the middle of
@@ -153,13 +180,11 @@ public actor DeviceSession {
         await self.closing?.value
     }
 
-    private func check(_ command: DeviceCommand) throws(DeviceError) {
+    private nonisolated func check(_ command: DeviceCommand) throws(DeviceError) {
         let isTerminal = self.plan.platform.transport == .terminal
-        let isBad: (Unicode.Scalar) -> Bool =
-            isTerminal
-            ? { $0.properties.generalCategory == .control }
-            : { $0 == "\0" }
-        guard !command.text.isEmpty, !command.text.unicodeScalars.contains(where: isBad) else {
+        guard !command.text.isEmpty,
+            isTerminal ? !command.text.hasControlCharacters : !command.text.utf8.contains(0)
+        else {
             throw DeviceError(
                 code: "command.invalid",
                 message: isTerminal
@@ -194,9 +219,8 @@ public actor DeviceSession {
         self.collects = request.command.collectsOutput
         self.startedAt = .now()
         let timeout = request.command.timeout ?? self.plan.commandTimeout
-        self.commandTimer = self.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
-            self.assumeIsolated { $0.commandTimedOut(request.id, timeout) }
-        }
+        self.timeLimit.start(timeout, from: self.startedAt)
+        self.watchTimeLimit()
         switch self.plan.platform.transport {
         case .terminal: self.beginInTerminal(request.command)
         case .exec: self.beginExecution(request)
@@ -241,8 +265,7 @@ public actor DeviceSession {
 
     private func end(_ result: (isolated DeviceSession, PendingCommand) -> Result<CommandResult, DeviceError>) {
         guard let request = self.queue.finish() else { return }
-        self.commandTimer?.cancel()
-        self.commandTimer = nil
+        self.timeLimit.end()
         request.continuation.resume(returning: result(self, request))
         self.collected = []
     }
@@ -256,8 +279,25 @@ public actor DeviceSession {
         }
     }
 
-    private func commandTimedOut(_ id: UInt64, _ timeout: Duration) {
-        guard self.queue.running?.id == id else { return }
+    /// Sees to it that a timer fires at the running command's time limit or before.
+    private func watchTimeLimit() {
+        guard let deadline = self.timeLimit.timerToStart() else { return }
+        self.commandTimer?.cancel()
+        self.commandTimer = self.eventLoop.scheduleTask(deadline: deadline) { [weak self] in
+            self?.assumeIsolated { $0.commandTimerFired() }
+        }
+    }
+
+    private func commandTimerFired() {
+        self.commandTimer = nil
+        if let timeout = self.timeLimit.timerFired(now: .now()) {
+            self.commandTimedOut(timeout)
+        } else {
+            self.watchTimeLimit()
+        }
+    }
+
+    private func commandTimedOut(_ timeout: Duration) {
         let tail = self.machine?.tail ?? ""
         self.interrupt(
             code: "command.timeout",

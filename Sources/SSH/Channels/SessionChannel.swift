@@ -263,7 +263,9 @@ final class SessionChannel {
     private func read(_ handle: LibSSH2Channel, _ stream: Int32) -> Bool {
         withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { scratch in
             var hasMoved = false
-            while self.phase == .running, !self.isPaused {
+            // libssh2 takes in all packets that there are before it looks for data: a buffer that isn't full has emptied the stream.
+            var isDry = false
+            while !isDry, self.phase == .running, !self.isPaused {
                 switch handle.read(stream: stream, into: scratch) {
                 case .pending, .ready(0):
                     return hasMoved
@@ -272,6 +274,7 @@ final class SessionChannel {
                     return true
                 case .ready(let count):
                     hasMoved = true
+                    defer { isDry = count < scratch.count }
                     let piece = ByteBuffer(bytes: UnsafeRawBufferPointer(rebasing: scratch[..<count]))
                     self.onOutput?(stream == LibSSH2Channel.standardOutput ? .standardOutput : .standardError, piece)
                 }

@@ -45,11 +45,23 @@ extension SessionCore {
     func stepChannels() {
         var hasMoved = true
         while hasMoved, case .open = self.phase {
+            if self.hasOneRunningChannel {
+                hasMoved = self.channels[0].advance()
+                // It goes as far as it can in one go; only what its owner has begun meanwhile needs another.
+                if self.hasOneRunningChannel { break }
+                continue
+            }
             hasMoved = self.stepOpening()
             for channel in self.channels where channel.advance() { hasMoved = true }
             if case .open = self.phase, self.stepClosing() { hasMoved = true }
         }
         if case .open = self.phase { self.pumpByParkedChannel() }
+    }
+
+    /// The usual case: there is nothing to do but to serve one shell or command.
+    private var hasOneRunningChannel: Bool {
+        self.channels.count == 1 && self.channels[0].phase == .running && self.opening == nil && self.waiting.isEmpty
+            && self.closing.isEmpty
     }
 
     private func stepOpening() -> Bool {

@@ -40,6 +40,8 @@ nonisolated func libSSH2Receive(
         return taken
     }
     wire.released -= taken
+    // The network's buffer goes back at once: NIO reads into it again, for whatever connection, only if nobody else holds it.
+    if wire.inbound.readableBytes == 0 { wire.inbound = ByteBuffer() }
     return taken
 }
 

@@ -1,4 +1,5 @@
 import DequeModule
+import Devices
 import Jobs
 import Kafka
 import NIOCore
@@ -38,6 +39,7 @@ actor LaneGroup {
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.eventLoop.executor.asUnownedSerialExecutor() }
 
     private let services: Services
+    private let executor: EventLoopTaskExecutor
     private var lanes: [String: Lane] = [:]
     /// Waiters for the end of everything that runs of some partitions.
     private var quiet: [(partitions: Set<TopicPartition>, done: CheckedContinuation<Void, Never>)] = []
@@ -45,6 +47,7 @@ actor LaneGroup {
     init(eventLoop: any EventLoop, services: Services) {
         self.eventLoop = eventLoop
         self.services = services
+        self.executor = EventLoopTaskExecutor(eventLoop)
     }
 
     func enqueue(_ tasks: [AssignedTask]) {
@@ -85,11 +88,11 @@ actor LaneGroup {
         }
         let assigned = next.assigned
         let flag = InterruptionFlag()
-        let work = Task {
+        let work = Task(executorPreference: self.executor) {
             let end = await self.services.run(assigned) { flag.value }
             await self.services.end(assigned, end)
             next.expiry.cancel()
-            self.finished(on: device)
+            await self.finished(on: device)
         }
         lane.running = Running(assigned: assigned, work: work, interruption: flag)
         self.lanes[device] = lane

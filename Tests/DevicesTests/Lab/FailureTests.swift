@@ -116,6 +116,28 @@ struct FailureTests {
         }
     }
 
+    @Test("a command that only reads runs again when its session is lost; one that may change something doesn't")
+    func droppedWhileRunning() async throws {
+        let lab = try TestLab()
+        try await lab.withClient { client in
+            for (command, isRead) in [("show clock", true), ("lab sleep 60000", false)] {
+                if isRead { lab.device.setResponseDelay(.seconds(60)) }
+                let running = Task { try await client.run(lab.name, command) }
+                try await until("it runs") { lab.device.commands.contains { $0.command == command } }
+                lab.device.setResponseDelay(.zero)
+                lab.device.dropConnections()
+                if isRead {
+                    let result = try await running.value
+                    #expect(result.failure == nil && !result.output.isEmpty)
+                } else {
+                    let error = try await deviceError { try await running.value }
+                    #expect(error.code == "session.lost" && error.delivery == .unknown)
+                }
+                #expect(lab.device.commands.count { $0.command == command } == (isRead ? 2 : 1))
+            }
+        }
+    }
+
     @Test(
         "a session that is used in the moment of its loss is opened again, as long as the command provably wasn't sent")
     func droppedWhileAsking() async throws {
@@ -126,7 +148,7 @@ struct FailureTests {
                 lab.device.dropConnections()
                 // Whether the loss is noticed before, while or after this is sent: an answer, or honest doubt.
                 do {
-                    let result = try await client.run(lab.name, "show clock")
+                    let result = try await client.run(lab.name, "lab output 10")
                     #expect(result.failure == nil)
                 } catch {
                     #expect(

@@ -121,6 +121,7 @@ struct FailureTests {
         let lab = try TestLab()
         try await lab.withClient { client in
             for (command, isRead) in [("show clock", true), ("lab sleep 60000", false)] {
+                _ = try await client.run(lab.name, "lab output 10")
                 if isRead { lab.device.setResponseDelay(.seconds(60)) }
                 let running = Task { try await client.run(lab.name, command) }
                 try await until("it runs") { lab.device.commands.contains { $0.command == command } }

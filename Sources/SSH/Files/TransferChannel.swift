@@ -92,7 +92,7 @@ final class TransferChannel {
 
     /// Waits until `condition` holds. It is asked again after every event.
     ///
-    /// - Throws: why it never will: the channel's end, an interruption, or `transfer.failed` after a silence of the bound.
+    /// - Throws: why it never will: the channel's end, an interruption, or `transfer.timeout` after a silence of the bound.
     func wait(until condition: @escaping () -> Bool) async throws(SSHError) {
         precondition(self.continuation == nil, "one task at a time")
         if let error = self.interruption { throw error }
@@ -132,7 +132,7 @@ final class TransferChannel {
             } else {
                 self.interrupt(
                     SSHError(
-                        .transferFailed,
+                        .transferTimeout,
                         "\(self.endpoint) has not answered for \(self.bound.brief) during a file transfer."))
             }
         }

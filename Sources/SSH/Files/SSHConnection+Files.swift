@@ -74,6 +74,7 @@ extension SSHConnection {
                 bound.value.interrupt(SSHError(.cancelled, "The file transfer was cancelled."))
             }
         }
+        if case .success = result { await channel.awaitEnd() }
         channel.close()
         return result
     }

@@ -7,7 +7,7 @@ import NIOCore
 final class TransferChannel {
     let core: SessionCore
     private let channel: SessionChannel
-    private let bound: Duration
+    private var bound: Duration
     /// Called for each piece of the standard output.
     var onInput: ((ByteBuffer) -> Void)?
     /// Called by ``close()``.
@@ -63,6 +63,15 @@ final class TransferChannel {
     }
 
     private static let keptComplaint = 1024
+
+    /// Ends the input and lets the other side's program end by itself, for a moment.
+    ///
+    /// Dropbear (2022.83) leaves the next channel's request unanswered now and then when a channel was closed under its program.
+    func awaitEnd() async {
+        self.bound = min(self.bound, .seconds(2))
+        self.endInput()
+        try? await self.wait { self.end != nil }
+    }
 
     var unsent: Int { self.channel.unsent }
     func write(_ bytes: ByteBuffer) { self.channel.write(bytes) }

@@ -61,6 +61,18 @@ struct MeasuredTransfer: AsyncParsableCommand {
                 authentication: [.privateKey(.file(self.key), passphrase: nil)],
                 hostKeyVerifier: PolicyHostKeyVerifier(.off, knownHosts: KnownHosts(text: ""))),
             on: MultiThreadedEventLoopGroup.singleton.next(), logger: Logger(label: "bench"))
+        // Closed before the process ends, whatever happens: OpenSSL takes itself down at exit, under the feet of other threads.
+        let result: Swift.Result<Result, any Error>
+        do {
+            result = .success(try await self.measure(connection))
+        } catch {
+            result = .failure(error)
+        }
+        await connection.close()
+        print(String(decoding: try JSONEncoder().encode(result.get()), as: UTF8.self))
+    }
+
+    private func measure(_ connection: SSHConnection) async throws -> Result {
         // What the first transfer brings into memory once for all isn't the large file's.
         try await self.copy("/bin/sh", over: connection)
         let before = ResourceUsage.residentBytes() ?? 0
@@ -69,9 +81,7 @@ struct MeasuredTransfer: AsyncParsableCommand {
         try await self.copy(self.source, over: connection)
         let seconds = (ResourceUsage.now - start).wallSeconds
         let peak = canReset ? ResourceUsage.peakResidentBytes() : ResourceUsage.residentBytes()
-        await connection.close()
-        let result = Result(seconds: seconds, growthBytes: (peak ?? 0) - before)
-        print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
+        return Result(seconds: seconds, growthBytes: (peak ?? 0) - before)
     }
 
     private func copy(_ source: String, over connection: SSHConnection) async throws {

@@ -136,8 +136,9 @@ let package = Package(
         .executableTarget(
             name: "TetherBench",
             dependencies: [
-                "Devices", "Jobs", "Kafka", "SSH",
+                "Devices", "Jobs", "Kafka", "SSH", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -173,6 +174,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            exclude: ["Fuzzing/Corpus", "Fuzzing/Fuzzer.swift"],
             swiftSettings: settings
         ),
         .testTarget(name: "DialogueTests", dependencies: ["Dialogue", "TestSupport"], swiftSettings: settings),
@@ -204,3 +206,20 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// `deploy/fuzz` builds this program, and nothing else does: its instrumentation and its main function are libFuzzer's.
+if Context.environment["TETHER_FUZZ"] != nil {
+    let instrumentation = SwiftSetting.unsafeFlags(["-sanitize=fuzzer"])
+    package.targets.removeAll { $0.name == "SSHTests" }
+    for target in package.targets where target.name == "SSH" { target.swiftSettings = settings + [instrumentation] }
+    package.targets.append(
+        .executableTarget(
+            name: "ParserFuzzer",
+            dependencies: ["SSH", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Tests/SSHTests/Fuzzing",
+            exclude: ["Corpus", "ParserFuzzTests.swift"],
+            swiftSettings: settings + [instrumentation],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]
+        )
+    )
+}

@@ -40,6 +40,10 @@ public struct SSHError: Error, Sendable, CustomStringConvertible {
         public static let transferNoSpace = Code(rawValue: "transfer.no_space")
         /// The transfer failed in another way: the message holds the peer's words.
         public static let transferFailed = Code(rawValue: "transfer.failed")
+        /// The other side showed no progress for as long as the transfer allows.
+        public static let transferTimeout = Code(rawValue: "transfer.timeout")
+        /// The bytes aren't those that the caller's hash stands for.
+        public static let transferMismatch = Code(rawValue: "transfer.mismatch")
         /// Fewer or more bytes arrived than the file has.
         public static let transferIncomplete = Code(rawValue: "transfer.incomplete")
         /// The connection broke, or the peer went silent.

@@ -7,13 +7,14 @@ import UnixSignals
 struct TetherBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "TetherBench",
-        abstract: "Measure Tether's SSH engine, its codec, and the way of a job through a broker.",
+        abstract: "Measure Tether's SSH engine, its file transfers, its codec, and the way of a job through a broker.",
         discussion: """
             CPU time and ratios are what to compare: programs take turns within one run, and medians are shown. Wall-clock figures depend \
             on what else the machine does.
             """,
         subcommands: [
-            SSHBenchmark.self, JSONBenchmark.self, KafkaBenchmark.self, AllBenchmarks.self, MeasuredClient.self,
+            SSHBenchmark.self, FilesBenchmark.self, JSONBenchmark.self, KafkaBenchmark.self, AllBenchmarks.self,
+            MeasuredClient.self, MeasuredTransfer.self,
         ],
         defaultSubcommand: AllBenchmarks.self
     )
@@ -61,6 +62,7 @@ struct AllBenchmarks: AsyncParsableCommand {
     func run() async throws {
         var report = Report()
         try await SSHBenchmark.measure(self.options, into: &report)
+        try await FilesBenchmark.measure(self.options, into: &report)
         JSONBenchmark.measure(self.options, into: &report)
         try await KafkaBenchmark.measure(self.options, into: &report)
         report.finish(self.options)

@@ -9,8 +9,13 @@ final class Relay: Sendable {
     private let children: NIOLockedValueBox<[any Channel]>
     var port: Int { self.channel.localAddress?.port ?? 0 }
 
-    /// - Parameter pieceSize: how many bytes go to the client at a time; `nil`: as they come.
-    init(to port: Int, greeting: String = "", pieceSize: Int? = nil) async throws {
+    /// - Parameters:
+    ///   - pieceSize: how many bytes go to the client at a time; `nil`: as they come.
+    ///   - serverPieceSize: how many go to the server.
+    ///   - isRandom: whether these are the most, and each piece is of another size.
+    init(
+        to port: Int, greeting: String = "", pieceSize: Int? = nil, serverPieceSize: Int? = nil, isRandom: Bool = false
+    ) async throws {
         let children = NIOLockedValueBox<[any Channel]>([])
         self.children = children
         self.channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -23,8 +28,10 @@ final class Relay: Sendable {
                     .flatMap { server in
                         children.withLockedValue { $0 += [client, server] }
                         return client.eventLoop.makeCompletedFuture {
-                            try client.pipeline.syncOperations.addHandler(Pass(to: server, pieceSize: nil))
-                            try server.pipeline.syncOperations.addHandler(Pass(to: client, pieceSize: pieceSize))
+                            try client.pipeline.syncOperations.addHandler(
+                                Pass(to: server, pieceSize: serverPieceSize, isRandom: isRandom))
+                            try server.pipeline.syncOperations.addHandler(
+                                Pass(to: client, pieceSize: pieceSize, isRandom: isRandom))
                         }.flatMap {
                             if !greeting.isEmpty { client.writeAndFlush(ByteBuffer(string: greeting), promise: nil) }
                             return server.setOption(.autoRead, value: true).and(
@@ -51,17 +58,22 @@ final class Relay: Sendable {
         typealias InboundIn = ByteBuffer
         private let target: any Channel
         private let pieceSize: Int?
+        private let isRandom: Bool
 
-        init(to target: any Channel, pieceSize: Int?) {
+        init(to target: any Channel, pieceSize: Int?, isRandom: Bool) {
             self.target = target
             self.pieceSize = pieceSize
+            self.isRandom = isRandom
+        }
+
+        private func length(_ available: Int) -> Int {
+            guard let pieceSize, available > 0 else { return available }
+            return min(self.isRandom ? Int.random(in: 1...pieceSize) : pieceSize, available)
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             var bytes = self.unwrapInboundIn(data)
-            while let piece = bytes.readSlice(length: min(self.pieceSize ?? bytes.readableBytes, bytes.readableBytes)),
-                piece.readableBytes > 0
-            {
+            while let piece = bytes.readSlice(length: self.length(bytes.readableBytes)), piece.readableBytes > 0 {
                 self.target.writeAndFlush(piece, promise: nil)
             }
         }

@@ -167,14 +167,26 @@ public final class OpenSSHServer: @unchecked Sendable {
         for session in self.sessionProcesses { kill(session, SIGKILL) }
     }
 
+    /// Kills the programs that sessions run, and lets the processes that serve the connections live.
+    public func killPrograms() {
+        for program in self.descendants(levels: 6) where !Self.isServer(program) { kill(program, SIGKILL) }
+    }
+
+    private static func isServer(_ process: pid_t) -> Bool {
+        (try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8))?.hasPrefix("sshd") ?? true
+    }
+
     /// The processes of the server's connections, with their privileged and unprivileged halves.
     public var sessionProcesses: [pid_t] {
-        let parent = self.process
+        // Two levels: the connection's monitor, and its unprivileged child.
+        self.descendants(levels: 2)
+    }
+
+    private func descendants(levels: Int) -> [pid_t] {
         var children: [pid_t] = []
         let processes = Self.parents()
-        var frontier: Set<pid_t> = [parent]
-        // Two levels: the connection's monitor, and its unprivileged child.
-        for _ in 0..<2 {
+        var frontier: Set<pid_t> = [self.process]
+        for _ in 0..<levels {
             let next = processes.filter { frontier.contains($0.value) }.map(\.key)
             children += next
             frontier = Set(next)

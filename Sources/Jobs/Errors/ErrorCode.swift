@@ -151,6 +151,12 @@ extension ErrorCode {
         reached: true, retriable: true)
     package static let transferIncomplete = ErrorCode(
         "transfer.incomplete", "Fewer or more bytes arrived than the file has.", reached: true, retriable: true)
+    package static let transferTimeout = ErrorCode(
+        "transfer.timeout", "The file transfer showed no progress for as long as it may.",
+        reached: true, retriable: true)
+    package static let transferMismatch = ErrorCode(
+        "transfer.mismatch", "The file's SHA-256 is another one than the job says; the old file was left as it was.",
+        reached: true)
 
     // MARK: The task
 
@@ -181,6 +187,7 @@ extension ErrorCode {
         dialogueEcho, dialogueInterrupt, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
         transferRefused, transferNoSuchFile, transferDenied, transferNoSpace, transferFailed, transferIncomplete,
+        transferTimeout, transferMismatch,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,
     ]
 }

@@ -5,14 +5,15 @@ package struct FileTransfer: Sendable {
         /// SFTP version 3 (draft-ietf-secsh-filexfer-02), as a subsystem.
         case sftp
         /// The protocol of `scp -t` and `scp -f`, for devices that know nothing else. The file is written in place: when the
-        /// transfer fails, what has arrived by then stays under the final name.
+        /// transfer fails, what has arrived by then stays under the final name. Most devices take the path of a folder to mean
+        /// a file in it.
         case scp
     }
 
     /// Where an upload goes until it is complete. Downloads always go to a temporary file first.
     package enum Placement: Sendable, Hashable {
         /// Into a file with a temporary name in the same folder, which then takes the final name: in one step where the server
-        /// has `posix-rename@openssh.com`, else by removing the old file first. SFTP only.
+        /// has `posix-rename@openssh.com`, else by moving the old file aside first. SFTP only.
         case renamed
         /// Straight into the final file.
         case inPlace
@@ -25,17 +26,22 @@ package struct FileTransfer: Sendable {
         package var permissions: UInt32?
         /// The other side is given up when it shows no progress for this long.
         package var silence: Duration
+        /// SHA-256 that the file must have, in hexadecimal digits. Another one ends the transfer with `transfer.mismatch` before
+        /// anything has the final name.
+        package var sha256: String?
 
         package init(
             method: Method = .sftp,
             placement: Placement = .renamed,
             permissions: UInt32? = nil,
-            silence: Duration = .seconds(30)
+            silence: Duration = .seconds(30),
+            sha256: String? = nil
         ) {
             self.method = method
             self.placement = placement
             self.permissions = permissions
             self.silence = silence
+            self.sha256 = sha256
         }
     }
 

@@ -83,6 +83,25 @@ struct LocalFile: Sendable {
         }
     }
 
+    /// Reads up to the end, for the hash of a file that is to be sent later.
+    ///
+    /// - Throws: `transfer.mismatch` if it isn't `expected`.
+    static func check(_ path: String, sha256 expected: String) throws(SSHError) {
+        var file = try LocalFile.read(path)
+        defer { file.close() }
+        while try file.read(upTo: FileTransfer.chunkSize).readableBytes > 0 {}
+        try file.check(sha256: expected, path)
+    }
+
+    /// - Throws: `transfer.mismatch` unless what has been read or written has this hash.
+    func check(sha256 expected: String?, _ what: String) throws(SSHError) {
+        guard let expected else { return }
+        let actual = self.sha256
+        guard actual == expected.lowercased() else {
+            throw SSHError(.transferMismatch, "\(what) has the SHA-256 \(actual), not \(expected.lowercased()).")
+        }
+    }
+
     func synchronize() throws(SSHError) {
         guard fsync(self.descriptor) == 0 else { throw Self.failure(errno, "The file") }
     }
@@ -117,15 +136,22 @@ struct LocalFile: Sendable {
     }
 
     /// Runs `body` on the thread pool. A cancelled task waits for it all the same: a file must not be closed under a read.
+    ///
+    /// Not with `EventLoopFuture.get()`: that leaves the caller's executor, and optimized code of this compiler doesn't go back
+    /// there when its result is all that is returned. A continuation resumes where the caller was.
     static func onPool<Value: Sendable>(
         _ eventLoop: any EventLoop, _ body: @escaping @Sendable () throws -> Value
     ) async throws(SSHError) -> Value {
-        do {
-            return try await NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop, body).get()
-        } catch let error as SSHError {
-            throw error
-        } catch {
-            throw SSHError(.transferFailed, "No thread to work on a file with: \(error).")
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<Value, any Error>, Never>) in
+            NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop, body).whenComplete {
+                continuation.resume(returning: $0)
+            }
+        }
+        switch result {
+        case .success(let value): return value
+        case .failure(let error as SSHError): throw error
+        case .failure(let error): throw SSHError(.transferFailed, "No thread to work on a file with: \(error).")
         }
     }
 }

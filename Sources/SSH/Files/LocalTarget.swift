@@ -7,14 +7,16 @@ final class LocalTarget {
     private let path: String
     private let temporary: String
     private let permissions: UInt32?
+    private let sha256: String?
     private let eventLoop: any EventLoop
     private var file: LocalFile?
     private var isInPlace = false
 
-    init(_ path: String, permissions: UInt32?, on eventLoop: any EventLoop) {
+    init(_ path: String, permissions: UInt32?, sha256: String?, on eventLoop: any EventLoop) {
         self.path = path
         self.temporary = TemporaryName.beside(path)
         self.permissions = permissions
+        self.sha256 = sha256
         self.eventLoop = eventLoop
     }
 
@@ -41,6 +43,7 @@ final class LocalTarget {
 
     func complete() async throws(SSHError) -> FileTransfer.Receipt {
         guard let file = self.file else { throw SSHError(.transferFailed, "No file was received.") }
+        try file.check(sha256: self.sha256, "What was received for \(self.path)")
         let (temporary, path) = (self.temporary, self.path)
         try await LocalFile.onPool(self.eventLoop) {
             try file.synchronize()

@@ -59,6 +59,7 @@ final class SCPUpload {
             self.observer?(
                 FileTransfer.Progress(completed: next.position - Int64(self.channel.unsent), total: size))
         }
+        try self.file.check(sha256: self.options.sha256, "The file that was sent to \(self.path)")
         self.channel.write(ByteBuffer(bytes: [0]))
         try await self.conversation.expectReady("Writing \(self.path)")
         self.channel.endInput()

@@ -43,6 +43,7 @@ final class SFTPUpload {
         var isOpen = true
         do throws(SSHError) {
             try await self.sendAll(handle)
+            try self.file.check(sha256: self.options.sha256, "The file that was sent to \(self.path)")
             try await self.checkSize(handle)
             let isSynchronized = try await self.synchronize(handle)
             isOpen = false
@@ -51,7 +52,7 @@ final class SFTPUpload {
             return FileTransfer.Receipt(
                 size: self.confirmed, sha256: self.file.sha256, isAtomic: isAtomic, isSynchronized: isSynchronized)
         } catch {
-            await self.cleanUp(isOpen ? handle : nil, isRenamed ? target : nil)
+            await self.cleanUp(isOpen ? handle : nil, isRenamed ? target : nil, after: error)
             throw error
         }
     }
@@ -152,24 +153,56 @@ final class SFTPUpload {
         }
         // The plain rename of version 3 fails when there is such a file (§6.5), and is one step when there isn't.
         let rename = SFTPRequest.rename(from: temporary, to: self.path)
-        if case .status(let status) = try await self.sftp.ask(rename), status.code == SFTPStatus.ok { return true }
-        try await self.sftp.perform(.remove(path: self.path), "Removing the old \(self.path)")
-        try await self.sftp.perform(rename, "Renaming to \(self.path)")
+        guard case .status(let status) = try await self.sftp.ask(rename) else {
+            throw self.sftp.malformed("an answer of another kind to renaming")
+        }
+        if status.code == SFTPStatus.ok { return true }
+        let refusal = status.error("Renaming to \(self.path) failed", self.sftp.endpoint)
+        guard refusal.code == .transferFailed,
+            let old = try await self.sftp.attributes(.attributesOfPath(self.path)), !old.isOtherThanFile
+        else { throw refusal }
+        try await self.moveIntoPlace(rename, movingAside: TemporaryName.beside(self.path))
         return false
     }
 
-    /// Best effort, bounded like every wait.
-    private func cleanUp(_ handle: ByteBuffer?, _ temporary: String?) async {
+    /// Renames when a file is in the way. Should that fail, the old file gets its name back.
+    private func moveIntoPlace(_ rename: SFTPRequest, movingAside old: String) async throws(SSHError) {
+        try await self.sftp.perform(.rename(from: self.path, to: old), "Moving the old \(self.path) aside")
+        do throws(SSHError) {
+            try await self.sftp.perform(rename, "Renaming to \(self.path)")
+        } catch {
+            self.sftp.channel.resumeForCleanUp()
+            if self.sftp.channel.isOpen { _ = try? await self.sftp.ask(.rename(from: old, to: self.path)) }
+            throw error
+        }
+        do throws(SSHError) {
+            try await self.sftp.perform(.remove(path: old), "Removing the old \(self.path)")
+        } catch {
+            self.warn(of: old, error)
+        }
+    }
+
+    /// Best effort, bounded like every wait; a server that has been silent for that long already is not waited for.
+    private func cleanUp(_ handle: ByteBuffer?, _ temporary: String?, after error: SSHError) async {
         self.sftp.channel.resumeForCleanUp()
         guard self.sftp.channel.isOpen else { return }
+        if error.code == .transferTimeout {
+            if let handle { self.sftp.send(.close(handle: handle)) { _ in } }
+            if let temporary { self.sftp.send(.remove(path: temporary)) { _ in } }
+            return
+        }
         do throws(SSHError) {
             if let handle { _ = try await self.sftp.ask(.close(handle: handle)) }
             if let temporary { _ = try await self.sftp.ask(.remove(path: temporary)) }
         } catch {
-            self.sftp.channel.core.logger.warning(
-                "A temporary file stays behind",
-                metadata: ["host": "\(self.sftp.endpoint)", "file": "\(temporary ?? "")", "error": "\(error)"])
+            self.warn(of: temporary ?? "", error)
         }
+    }
+
+    private func warn(of temporary: String, _ error: SSHError) {
+        self.sftp.channel.core.logger.warning(
+            "A temporary file stays behind",
+            metadata: ["host": "\(self.sftp.endpoint)", "file": "\(temporary)", "error": "\(error)"])
     }
 }
 

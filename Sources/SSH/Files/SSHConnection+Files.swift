@@ -14,6 +14,10 @@ extension SSHConnection {
         options: FileTransfer.Options = FileTransfer.Options(),
         progress: FileTransfer.Observer? = nil
     ) async throws(SSHError) -> FileTransfer.Receipt {
+        if let sha256 = options.sha256, options.method == .scp || options.placement == .inPlace {
+            // What is written in place can't be taken back.
+            try await LocalFile.onPool(self.eventLoop) { try LocalFile.check(localPath, sha256: sha256) }
+        }
         let file = try await LocalFile.onPool(self.eventLoop) { try LocalFile.read(localPath) }
         let channel = self.makeTransferChannel(
             options.method == .sftp ? .subsystem("sftp") : .program(SCPCommand.receive(remotePath)), options)
@@ -40,7 +44,8 @@ extension SSHConnection {
         options: FileTransfer.Options = FileTransfer.Options(),
         progress: FileTransfer.Observer? = nil
     ) async throws(SSHError) -> FileTransfer.Receipt {
-        let target = LocalTarget(localPath, permissions: options.permissions, on: self.eventLoop)
+        let target = LocalTarget(
+            localPath, permissions: options.permissions, sha256: options.sha256, on: self.eventLoop)
         let channel = self.makeTransferChannel(
             options.method == .sftp ? .subsystem("sftp") : .program(SCPCommand.send(remotePath)), options)
         let result = await self.running(channel) { () async throws(SSHError) -> FileTransfer.Receipt in
@@ -69,6 +74,7 @@ extension SSHConnection {
                 bound.value.interrupt(SSHError(.cancelled, "The file transfer was cancelled."))
             }
         }
+        if case .success = result { await channel.awaitEnd() }
         channel.close()
         return result
     }

@@ -7,7 +7,7 @@ import NIOCore
 final class TransferChannel {
     let core: SessionCore
     private let channel: SessionChannel
-    private let bound: Duration
+    private var bound: Duration
     /// Called for each piece of the standard output.
     var onInput: ((ByteBuffer) -> Void)?
     /// Called by ``close()``.
@@ -64,6 +64,15 @@ final class TransferChannel {
 
     private static let keptComplaint = 1024
 
+    /// Ends the input and lets the other side's program end by itself, for a moment.
+    ///
+    /// Dropbear (2022.83) leaves the next channel's request unanswered now and then when a channel was closed under its program.
+    func awaitEnd() async {
+        self.bound = min(self.bound, .seconds(2))
+        self.endInput()
+        try? await self.wait { self.end != nil }
+    }
+
     var unsent: Int { self.channel.unsent }
     func write(_ bytes: ByteBuffer) { self.channel.write(bytes) }
     func endInput() { self.channel.endInput() }
@@ -92,7 +101,7 @@ final class TransferChannel {
 
     /// Waits until `condition` holds. It is asked again after every event.
     ///
-    /// - Throws: why it never will: the channel's end, an interruption, or `transfer.failed` after a silence of the bound.
+    /// - Throws: why it never will: the channel's end, an interruption, or `transfer.timeout` after a silence of the bound.
     func wait(until condition: @escaping () -> Bool) async throws(SSHError) {
         precondition(self.continuation == nil, "one task at a time")
         if let error = self.interruption { throw error }
@@ -132,7 +141,7 @@ final class TransferChannel {
             } else {
                 self.interrupt(
                     SSHError(
-                        .transferFailed,
+                        .transferTimeout,
                         "\(self.endpoint) has not answered for \(self.bound.brief) during a file transfer."))
             }
         }

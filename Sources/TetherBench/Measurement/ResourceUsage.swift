@@ -6,9 +6,14 @@ struct ResourceUsage: Sendable {
     var systemSeconds: Double
     var wallSeconds: Double
 
-    static var now: ResourceUsage {
+    static var now: ResourceUsage { Self.now(of: RUSAGE_SELF) }
+
+    /// Of the programs that this process has started and that have ended, with those that they have started.
+    static var nowOfChildren: ResourceUsage { Self.now(of: RUSAGE_CHILDREN) }
+
+    private static func now(of whom: __rusage_who) -> ResourceUsage {
         var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        getrusage(__rusage_who_t(whom.rawValue), &usage)
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return ResourceUsage(
@@ -54,6 +59,20 @@ struct ResourceUsage: Sendable {
             let pages = Int(fields[1])
         else { return nil }
         return pages * sysconf(Int32(_SC_PAGESIZE))
+    }
+
+    /// The most resident memory that this process has had since ``resetPeak()``, in bytes (`VmHWM`).
+    static func peakResidentBytes() -> Int? {
+        contents(of: "/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+            .flatMap { Int($0.filter(\.isNumber)) }.map { $0 * 1024 }
+    }
+
+    /// Makes the memory that is resident now the peak (proc(5), `clear_refs`). `false` if the kernel doesn't.
+    static func resetPeak() -> Bool {
+        let descriptor = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return write(descriptor, "5", 1) == 1
     }
 
     /// The first 4 KiB of a file of /proc.

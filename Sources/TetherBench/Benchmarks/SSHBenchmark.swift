@@ -41,6 +41,7 @@ struct SSHBenchmark: AsyncParsableCommand {
             case .ours(.ssh): "SSH module"
             case .ours(.deviceSession): "DeviceSession"
             case .ours(.deviceClient): "DeviceClient"
+            case .ours(.deviceClientLoop): "DeviceClient, its executor"
             }
         }
 
@@ -51,12 +52,13 @@ struct SSHBenchmark: AsyncParsableCommand {
             case .ours(.ssh): ""
             case .ours(.deviceSession): "_device_session"
             case .ours(.deviceClient): "_device_client"
+            case .ours(.deviceClientLoop): "_device_client_loop"
             }
         }
     }
 
     private static func cases(quick: Bool) -> [Case] {
-        let everyone: [MeasuredClient.Engine] = [.ssh, .deviceSession, .deviceClient]
+        let everyone: [MeasuredClient.Engine] = MeasuredClient.Engine.allCases
         return [
             Case(
                 name: "connect", title: "connect, log in, shell, first prompt; 16 in flight (ms)", mode: .connect,

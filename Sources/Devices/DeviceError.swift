@@ -45,7 +45,7 @@ public struct DeviceError: Error, Sendable, Hashable, CustomStringConvertible {
         switch self.code {
         case "connect.unresolved", "connect.refused", "connect.timeout", "connect.failed", "ssh.handshake",
             "ssh.channel",
-            "session.lost", "session.closed", "session.limit", "prompt.timeout", "command.timeout":
+            "session.lost", "session.closed", "session.limit", "prompt.timeout", "command.timeout", "device.paused":
             true
         default: false
         }

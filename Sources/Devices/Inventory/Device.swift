@@ -16,6 +16,8 @@ public struct Device: Sendable, Hashable {
     /// The one host key that is accepted, as OpenSSH prints it (`SHA256:` and base64 without padding). Takes the place of the policy and
     /// of every known_hosts entry.
     public var hostKeyFingerprint: String?
+    /// How its session is kept.
+    public var session: SessionSettings
 
     public init(
         name: String,
@@ -25,7 +27,8 @@ public struct Device: Sendable, Hashable {
         tags: Set<String> = [],
         credential: Credential = Credential(),
         hostKeyPolicy: HostKeyPolicy? = nil,
-        hostKeyFingerprint: String? = nil
+        hostKeyFingerprint: String? = nil,
+        session: SessionSettings = SessionSettings()
     ) {
         self.name = name
         self.host = host
@@ -35,5 +38,6 @@ public struct Device: Sendable, Hashable {
         self.credential = credential
         self.hostKeyPolicy = hostKeyPolicy
         self.hostKeyFingerprint = hostKeyFingerprint
+        self.session = session
     }
 }

@@ -13,12 +13,14 @@
 ///   device_type: cisco_iosxe
 /// credentials:
 ///   netops: {user: netops, password: {file: /run/secrets/netops}}
+/// auth_domains:
+///   tacacs: {max_logins: 20, logins_per_second: 10}
 /// devices:
 ///   router1: {host: 192.0.2.1, tags: [edge, berlin], password: {env: ROUTER1_PASSWORD}}
 ///   server1: {host: server1.example.net, device_type: linux, private_key: ~/.ssh/automation}
 /// groups:
 ///   core: {members: [router1, core-*], enable_secret: {env: CORE_ENABLE}}
-///   berlin: {tags: [berlin]}
+///   berlin: {tags: [berlin], auth_domain: tacacs, cli_keepalive: 5m, warm: true}
 /// ```
 ///
 /// `{env: NAME}` and `{file: PATH}` are read once, with the inventory: a rotated secret takes effect with the next reload.
@@ -27,6 +29,8 @@ public struct Inventory: Sendable {
     let defaults: Defaults
     /// `credentials:` of the file, by name.
     let namedCredentials: [String: Credential]
+    /// `auth_domains:` of the file: bounds for the authentication services that devices name with `auth_domain`.
+    let authDomains: [String: LoginPolicy.Domain]
     /// One reference, so that an inventory of any size is copied at the cost of one.
     let contents: InventoryContents
 
@@ -54,6 +58,7 @@ public struct Inventory: Sendable {
         self.general = draft.general
         self.defaults = draft.defaults
         self.namedCredentials = draft.credentials
+        self.authDomains = draft.authDomains
         self.contents = try InventoryContents(draft)
     }
 

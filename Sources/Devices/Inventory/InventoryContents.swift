@@ -118,6 +118,9 @@ final class InventoryContents: Sendable {
                 "`device_type` is missing: give it here, in one of the device's groups, or in `defaults`"
             )
         }
+        var session = entry.session
+        for group in groups { session.fill(from: group.session) }
+        session.fill(from: defaults.session)
         return Device(
             name: entry.name,
             host: entry.host,
@@ -126,7 +129,8 @@ final class InventoryContents: Sendable {
             tags: entry.tags,
             credential: entry.credential,
             hostKeyPolicy: entry.hostKeyPolicy,
-            hostKeyFingerprint: entry.hostKeyFingerprint
+            hostKeyFingerprint: entry.hostKeyFingerprint,
+            session: session
         )
     }
 }

@@ -3,6 +3,7 @@ struct InventoryDraft {
     var general = Inventory.General()
     var defaults = Inventory.Defaults()
     var credentials: [String: Credential] = [:]
+    var authDomains: [String: LoginPolicy.Domain] = [:]
     private(set) var devices: [DeviceDraft] = []
     private(set) var groups: [GroupDraft] = []
     private var devicePlaces: [String: InventoryPlace?] = [:]
@@ -44,6 +45,7 @@ struct DeviceDraft {
     var credential = Credential()
     var hostKeyPolicy: HostKeyPolicy?
     var hostKeyFingerprint: String?
+    var session = SessionSettings()
 
     init(name: String, place: InventoryPlace?, host: String) {
         self.name = name
@@ -66,6 +68,7 @@ struct DeviceDraft {
         self.credential = device.credential
         self.hostKeyPolicy = device.hostKeyPolicy
         self.hostKeyFingerprint = device.hostKeyFingerprint
+        self.session = device.session
     }
 }
 
@@ -79,6 +82,7 @@ struct GroupDraft {
     var port: Int?
     var platform: String?
     var credential = Credential()
+    var session = SessionSettings()
 
     init(name: String, place: InventoryPlace? = nil, members: [String] = []) {
         self.name = name

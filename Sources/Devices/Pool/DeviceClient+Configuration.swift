@@ -12,6 +12,12 @@ extension DeviceClient {
         public var platformDirectory: String?
         /// Sessions unused for longer are closed. `nil`: never.
         public var idleTimeout: Duration?
+        /// Sessions older than this are closed as soon as they are idle, by chance up to a tenth earlier. `nil`: never.
+        public var maximumAge: Duration?
+        /// How often and how many logins are tried.
+        public var logins: LoginPolicy
+        /// Called with what happens to sessions, from any thread; must not block.
+        public var onEvent: (@Sendable (DeviceEvent) -> Void)?
         /// Open sessions at most, temporary ones included; past it the one unused for longest is closed.
         public var maximumSessions: Int
         /// How long a device may take from the opened shell to its first prompt.
@@ -27,6 +33,9 @@ extension DeviceClient {
             environmentPrefix: String = "TETHER",
             platformDirectory: String? = nil,
             idleTimeout: Duration? = nil,
+            maximumAge: Duration? = nil,
+            logins: LoginPolicy = LoginPolicy(),
+            onEvent: (@Sendable (DeviceEvent) -> Void)? = nil,
             maximumSessions: Int = 10_000,
             signOnTimeout: Duration = .seconds(30),
             maximumOutputBytes: Int = 64 * 1024 * 1024,
@@ -37,6 +46,9 @@ extension DeviceClient {
             self.environmentPrefix = environmentPrefix
             self.platformDirectory = platformDirectory
             self.idleTimeout = idleTimeout
+            self.maximumAge = maximumAge
+            self.logins = logins
+            self.onEvent = onEvent
             self.maximumSessions = maximumSessions
             self.signOnTimeout = signOnTimeout
             self.maximumOutputBytes = maximumOutputBytes

@@ -26,6 +26,8 @@ public final class DeviceClient: Sendable {
     private let currentInventory: NIOLockedValueBox<Inventory>
     private let loops: [EventLoopTaskExecutor]
     private let pool: SessionPool
+    private let gate: LoginGate
+    private let warm: WarmSessions
     private let lastTemporary = NIOLockedValueBox<UInt64>(0)
 
     /// - Throws: `inventory.invalid` (unknown platform, unreadable known_hosts, …).
@@ -72,29 +74,54 @@ public final class DeviceClient: Sendable {
         self.factory = factory
         let inventory = NIOLockedValueBox(configuration.inventory)
         self.currentInventory = inventory
+        let timerLoop = group.next()
+        let warm = WarmSessions(timerLoop: timerLoop, logger: logger)
+        self.warm = warm
+        let onEvent = configuration.onEvent
+        let tell: @Sendable (DeviceEvent) -> Void = { event in
+            onEvent?(event)
+            warm.heard(event)
+        }
+        let gate = LoginGate(
+            policy: configuration.logins,
+            domains: configuration.inventory.authDomains,
+            timerLoop: timerLoop,
+            onEvent: tell
+        )
+        self.gate = gate
         self.pool = SessionPool(
             maximumSessions: configuration.maximumSessions,
             idleTimeout: configuration.idleTimeout,
-            timerLoop: group.next()
+            maximumAge: configuration.maximumAge,
+            timerLoop: timerLoop,
+            onEvent: tell
         ) { target, report in
             do throws(DeviceError) {
-                let plan = try factory.plan(
+                let (plan, login) = try factory.plan(
                     for: target.device, in: inventory.withLockedValue { $0 }, override: target.override)
                 let loop = Self.eventLoop(for: target.device.name, of: loops)
                 let session = DeviceSession(plan, on: loop.eventLoop, logger: logger, report: report)
-                return await withTaskExecutorPreference(loop) {
+                let begin = ContinuousClock.now
+                let failure = await withTaskExecutorPreference(loop) { () async -> DeviceError? in
                     do throws(DeviceError) {
-                        try await session.open()
-                        return .success(session)
+                        try await gate.pass(login) { () async throws(DeviceError) in try await session.open() }
+                        return nil
                     } catch {
-                        return .failure(error)
+                        return error
                     }
                 }
+                if let failure { return .failure(failure) }
+                let elapsed = begin.duration(to: .now)
+                tell(
+                    DeviceEvent(
+                        device: target.device.name, kind: .sessionOpened(session: session.id, elapsed: elapsed)))
+                return .success(session)
             } catch {
                 return .failure(error)
             }
         }
         try self.checkPlatforms(of: configuration.inventory)
+        warm.start { [weak self] name in await self?.openWarm(name) }
     }
 
     /// A client for the time of `body`; all sessions are closed when it returns or throws.
@@ -176,7 +203,32 @@ public final class DeviceClient: Sendable {
 
     /// Closes all sessions, in parallel, each within the deadline. From now on every call fails with `client.closed`.
     public func shutDown(within deadline: Duration = .seconds(5)) async {
+        self.warm.stop()
         await self.pool.closeAll(within: deadline, isFinal: true)
+    }
+
+    // MARK: Warm sessions
+
+    /// From now on exactly the sessions of these devices are kept open: opened now, and again whenever they are lost, with growing pauses. A device
+    /// that refuses the credential or shows another host key isn't tried again before its session has been opened by somebody else or the
+    /// set is given anew.
+    ///
+    /// Names that the inventory doesn't know are ignored. At the bound of open sessions, a warm one may be closed to make room, and is then not
+    /// opened again before it is needed.
+    public func keepWarm(_ devices: Set<String>) {
+        let change = self.warm.set(devices)
+        for name in change.added { self.pool.setWarm(name, true) }
+        for name in change.removed { self.pool.setWarm(name, false) }
+    }
+
+    private func openWarm(_ name: String) async -> DeviceError? {
+        guard let device = self.inventory[name] else { return nil }
+        do throws(DeviceError) {
+            self.pool.release(try await self.pool.lease(name, SessionTarget(device: device)))
+            return nil
+        } catch {
+            return error
+        }
     }
 
     // MARK: Inventory
@@ -193,6 +245,7 @@ public final class DeviceClient: Sendable {
             defer { current = inventory }
             return current
         }
+        self.gate.setDomains(inventory.authDomains)
         let credentials = self.credentials
         let changesAll =
             inventory.general.timeout != old.general.timeout

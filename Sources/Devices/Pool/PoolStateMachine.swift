@@ -15,7 +15,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         /// Cut the opening short; still report how it ended.
         case cancelOpening(Attempt)
         /// Close the session, then report `ended`.
-        case close(Session)
+        case close(Session, SessionCloseReason)
         case resume(Waiter, Result<Lease, Refusal>)
         /// Call `idleTimerFired` at this time. Never asked for while a timer is under way.
         case startIdleTimer(NIODeadline)
@@ -55,30 +55,36 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         /// What the connection was opened for.
         var identity: Identity
         var uses = 0
-        /// Given to nobody any more; closed when the last holder gives it back.
-        var isRetiring = false
+        /// Given to nobody any more; closed for this reason when the last holder gives it back.
+        var retiring: SessionCloseReason?
+        var isRetiring: Bool { self.retiring != nil }
         /// The connection broke before the news came that it was open.
         var hasEndedEarly = false
         var waiters: [(id: Waiter, identity: Identity)] = []
         var idleSince: NIODeadline = .distantPast
 
         /// What becomes of a session that one user less has.
-        enum Rest { case isInUse, isRetired, isIdle }
+        enum Rest { case isInUse, isRetired(SessionCloseReason), isIdle }
 
         /// One use more of the session of this attempt, if it is open. Returns the number of uses.
         mutating func begin(_ attempt: Attempt) -> Int? {
-            guard self.attempt == attempt, case .open = self.state else { return nil }
+            guard self.isOpen(attempt) else { return nil }
             self.uses += 1
             return self.uses
         }
 
         mutating func end(_ attempt: Attempt, now: NIODeadline) -> Rest {
-            guard self.attempt == attempt, case .open = self.state, self.uses > 0 else { return .isInUse }
+            guard self.isOpen(attempt), self.uses > 0 else { return .isInUse }
             self.uses -= 1
             guard self.uses == 0 else { return .isInUse }
-            if self.isRetiring { return .isRetired }
+            if let retiring = self.retiring { return .isRetired(retiring) }
             self.idleSince = now
             return .isIdle
+        }
+
+        /// Whether it is the session of this attempt, and open.
+        func isOpen(_ attempt: Attempt) -> Bool {
+            if self.attempt == attempt, case .open = self.state { true } else { false }
         }
 
         mutating func lease(_ key: String, _ identity: Identity) -> (lease: Lease, isFirst: Bool)? {
@@ -93,6 +99,8 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     private(set) var entries: [String: Entry] = [:]
     /// Keys whose session nobody uses.
     private var idle = RecencyQueue()
+    /// Keys whose session is never closed for want of use.
+    private(set) var warm: Set<String> = []
     /// Keys that wait for room. After every event there are no more than connections being closed.
     private var waitingForRoom: CircularBuffer<String> = []
     /// Connections being opened, open, or being closed.
@@ -128,7 +136,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
             self.waitingForRoom.append(key)
         }
         self.entries[key]?.waiters.append((waiter, identity))
-        if case .open? = self.entries[key]?.state { self.retire(key, &actions) }
+        if case .open? = self.entries[key]?.state { self.retire(key, .replaced, &actions) }
         self.makeRoom(&actions)
     }
 
@@ -140,7 +148,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         guard let entry = self.entries[key], entry.waiters.isEmpty else { return }
         switch entry.state {
         case .waitingForRoom: self.forget(key)
-        case .opening: self.startClosing(key, &actions)
+        case .opening: self.startClosing(key, .requested, &actions)
         case .open, .closing: break
         }
     }
@@ -157,7 +165,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         guard let index = self.entries.index(forKey: key) else { return }
         switch self.entries.values[index].end(attempt, now: now) {
         case .isInUse: break
-        case .isRetired: self.startClosing(key, &actions)
+        case .isRetired(let reason): self.startClosing(key, reason, &actions)
         case .isIdle:
             self.idle.append(key)
             self.startIdleTimerIfNeeded(&actions)
@@ -173,9 +181,12 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         now: NIODeadline,
         _ actions: inout [Action]
     ) {
-        guard var entry = self.entries[key], entry.attempt == attempt else { return actions.append(.close(session)) }
+        guard var entry = self.entries[key], entry.attempt == attempt else {
+            return actions.append(.close(session, .requested))
+        }
         guard case .opening = entry.state else {
-            return entry.hasEndedEarly ? self.connectionIsGone(key, &actions) : actions.append(.close(session))
+            return entry.hasEndedEarly
+                ? self.connectionIsGone(key, &actions) : actions.append(.close(session, entry.retiring ?? .requested))
         }
         let identity = entry.identity
         let served = entry.waiters.filter { $0.identity == identity }
@@ -183,7 +194,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         entry.state = .open(session)
         entry.uses = served.count
         entry.idleSince = now
-        if !entry.waiters.isEmpty { entry.isRetiring = true }
+        if !entry.waiters.isEmpty { entry.retiring = .replaced }
         self.entries[key] = entry
         for waiter in served {
             actions.append(.resume(waiter.id, .success(Lease(key: key, attempt: attempt, session: session))))
@@ -191,7 +202,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         // Who waited is given the dead session rather than another attempt: attempts without end and pause would be a storm of logins.
         if entry.hasEndedEarly { return self.ended(key, attempt, &actions) }
         guard entry.uses == 0 else { return }
-        if entry.isRetiring { return self.startClosing(key, &actions) }
+        if let reason = entry.retiring { return self.startClosing(key, reason, &actions) }
         self.idle.append(key)
         self.startIdleTimerIfNeeded(&actions)
     }
@@ -209,11 +220,15 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     }
 
     /// The session is on its way down by itself (lost, or out of step after a time-out): it is given to nobody any more.
-    mutating func failing(_ key: String, _ attempt: Attempt) {
-        guard let entry = self.entries[key], entry.attempt == attempt, case .open = entry.state else { return }
+    ///
+    /// - Returns: Whether that is news.
+    @discardableResult
+    mutating func failing(_ key: String, _ attempt: Attempt) -> Bool {
+        guard let entry = self.entries[key], entry.attempt == attempt, case .open = entry.state else { return false }
         self.idle.remove(key)
         self.entries[key]?.state = .closing
         self.closing += 1
+        return true
     }
 
     /// The connection of a session is gone, for whatever reason.
@@ -238,7 +253,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         entry.state = .waitingForRoom
         entry.attempt = 0
         entry.uses = 0
-        entry.isRetiring = false
+        entry.retiring = nil
         entry.hasEndedEarly = false
         self.entries[key] = entry.waiters.isEmpty ? nil : entry
         if !entry.waiters.isEmpty { self.waitingForRoom.append(key) }
@@ -248,13 +263,18 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     // MARK: Closing
 
     /// Closes the key's connection or opening. Who waits for it is refused.
-    mutating func close(_ key: String, refusing refusal: Refusal = .closed, _ actions: inout [Action]) {
+    mutating func close(
+        _ key: String,
+        reason: SessionCloseReason = .requested,
+        refusing refusal: Refusal = .closed,
+        _ actions: inout [Action]
+    ) {
         guard let entry = self.entries[key] else { return }
         for waiter in entry.waiters { actions.append(.resume(waiter.id, .failure(refusal))) }
         self.entries[key]?.waiters = []
         switch entry.state {
         case .waitingForRoom: self.forget(key)
-        case .opening, .open: self.startClosing(key, &actions)
+        case .opening, .open: self.startClosing(key, reason, &actions)
         case .closing: break
         }
     }
@@ -266,26 +286,43 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     /// Closes everything and refuses whoever comes later.
     mutating func shutDown(_ actions: inout [Action]) {
         self.isShutDown = true
-        for key in Array(self.entries.keys) { self.close(key, refusing: .shutDown, &actions) }
+        for key in Array(self.entries.keys) { self.close(key, reason: .shutDown, refusing: .shutDown, &actions) }
     }
 
     /// Closes the session as soon as nobody uses it.
-    mutating func retire(_ key: String, _ actions: inout [Action]) {
+    mutating func retire(_ key: String, _ reason: SessionCloseReason, _ actions: inout [Action]) {
         guard let entry = self.entries[key] else { return }
         switch entry.state {
-        case .opening: self.entries[key]?.isRetiring = true
+        case .opening: self.entries[key]?.retiring = entry.retiring ?? reason
         case .open:
-            self.entries[key]?.isRetiring = true
-            if entry.uses == 0 { self.startClosing(key, &actions) }
+            self.entries[key]?.retiring = entry.retiring ?? reason
+            if entry.uses == 0 { self.startClosing(key, reason, &actions) }
         case .waitingForRoom, .closing: break
         }
+    }
+
+    /// The connection has reached its maximum age.
+    mutating func cameOfAge(_ key: String, _ attempt: Attempt, _ actions: inout [Action]) {
+        guard self.entries[key]?.isOpen(attempt) == true else { return }
+        self.retire(key, .age, &actions)
+    }
+
+    /// From now on the key's session is, or is not, closed for want of use.
+    mutating func setWarm(_ key: String, _ isWarm: Bool) {
+        if isWarm { self.warm.insert(key) } else { self.warm.remove(key) }
     }
 
     mutating func idleTimerFired(now: NIODeadline, _ actions: inout [Action]) {
         self.hasIdleTimer = false
         guard let idleTimeout else { return }
         while let key = self.idle.oldest(), let entry = self.entries[key], entry.idleSince + idleTimeout <= now {
-            self.startClosing(key, &actions)
+            if self.warm.contains(key) {
+                // Counts as used: it still makes room for others when there is none, the one unused for longest first.
+                self.idle.append(key)
+                self.entries[key]?.idleSince = now
+            } else {
+                self.startClosing(key, .idle, &actions)
+            }
         }
         self.startIdleTimerIfNeeded(&actions)
     }
@@ -300,15 +337,16 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         actions.append(.startIdleTimer(entry.idleSince + idleTimeout))
     }
 
-    private mutating func startClosing(_ key: String, _ actions: inout [Action]) {
+    private mutating func startClosing(_ key: String, _ reason: SessionCloseReason, _ actions: inout [Action]) {
         guard let entry = self.entries[key] else { return }
         switch entry.state {
-        case .open(let session): actions.append(.close(session))
+        case .open(let session): actions.append(.close(session, reason))
         case .opening: actions.append(.cancelOpening(entry.attempt))
         case .waitingForRoom, .closing: return
         }
         self.idle.remove(key)
         self.entries[key]?.state = .closing
+        self.entries[key]?.retiring = reason
         self.closing += 1
     }
 
@@ -324,7 +362,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         }
         while self.waitingForRoom.count > self.closing {
             if let victim = self.idle.popOldest() {
-                self.startClosing(victim, &actions)
+                self.startClosing(victim, .room, &actions)
             } else if let key = self.waitingForRoom.popLast() {
                 for waiter in self.entries.removeValue(forKey: key)?.waiters ?? [] {
                     actions.append(.resume(waiter.id, .failure(.limit)))

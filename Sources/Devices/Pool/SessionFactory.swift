@@ -17,7 +17,7 @@ struct SessionFactory: Sendable {
     /// - Parameter override: Takes precedence over every other place.
     /// - Throws: `inventory.invalid` for an unknown platform, `auth.missing` when there is nothing to log in with.
     func plan(for device: Device, in inventory: Inventory, override: Credential? = nil) throws(DeviceError)
-        -> SessionPlan
+        -> (plan: SessionPlan, login: LoginRequest)
     {
         let platform = try self.platform(of: device, in: inventory)
         let credential = self.credentials.credential(for: device, in: inventory, override: override)
@@ -26,7 +26,7 @@ struct SessionFactory: Sendable {
         if let key = credential.privateKey { methods.append(.privateKey(key, passphrase: credential.passphrase)) }
         if let password = credential.password { methods.append(.password(password)) }
         guard !methods.isEmpty else { throw Self.missing("password or private key", "password", "PASSWORD", device) }
-        return SessionPlan(
+        let plan = SessionPlan(
             device: device,
             platform: platform,
             connection: SSHConfiguration(
@@ -42,6 +42,13 @@ struct SessionFactory: Sendable {
             signOnTimeout: self.signOnTimeout,
             outputLimit: self.maximumOutputBytes
         )
+        let login = LoginRequest(
+            device: device.name,
+            domain: device.session.authDomain,
+            user: user,
+            credential: credential
+        )
+        return (plan, login)
     }
 
     func platform(of device: Device, in inventory: Inventory) throws(DeviceError) -> PlatformDefinition {

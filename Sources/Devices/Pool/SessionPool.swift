@@ -24,14 +24,29 @@ final class SessionPool: Sendable {
 
     private let state: NIOLockedValueBox<State>
     private let maximumSessions: Int
+    private let maximumAge: Duration?
     private let open: Open
+    private let onEvent: @Sendable (DeviceEvent) -> Void
     private let timerLoop: any EventLoop
 
-    init(maximumSessions: Int, idleTimeout: Duration?, timerLoop: any EventLoop, open: @escaping Open) {
+    /// - Parameters:
+    ///   - maximumAge: Sessions that have been open for longer are closed at the next moment without work. By chance up to a tenth shorter, so
+    ///     that sessions opened together aren't renewed together.
+    ///   - onEvent: Called from any thread; must not block.
+    init(
+        maximumSessions: Int,
+        idleTimeout: Duration?,
+        maximumAge: Duration?,
+        timerLoop: any EventLoop,
+        onEvent: @escaping @Sendable (DeviceEvent) -> Void,
+        open: @escaping Open
+    ) {
         let machine = Machine(maximum: maximumSessions, idleTimeout: idleTimeout.map { TimeAmount($0) })
         self.state = NIOLockedValueBox(State(machine: machine))
         self.maximumSessions = maximumSessions
+        self.maximumAge = maximumAge
         self.timerLoop = timerLoop
+        self.onEvent = onEvent
         self.open = open
     }
 
@@ -81,9 +96,14 @@ final class SessionPool: Sendable {
     func retire(where isOutdated: (SessionTarget) -> Bool) {
         self.process { state, actions in
             for (key, entry) in state.machine.entries where isOutdated(entry.identity) {
-                state.machine.retire(key, &actions)
+                state.machine.retire(key, .inventory, &actions)
             }
         }
+    }
+
+    /// From now on the key's session is, or is not, closed for want of use.
+    func setWarm(_ key: String, _ isWarm: Bool) {
+        self.process { state, _ in state.machine.setWarm(key, isWarm) }
     }
 
     /// Closes everything in parallel, and returns when all connections are gone or the time is over.
@@ -146,8 +166,12 @@ final class SessionPool: Sendable {
         case .cancelOpening(let attempt):
             let task = state.openings[attempt]
             performances.append { task?.cancel() }
-        case .close(let session):
-            performances.append { Task { await session.close() } }
+        case .close(let session, let reason):
+            performances.append {
+                self.onEvent(
+                    DeviceEvent(device: session.device.name, kind: .sessionClosed(session: session.id, reason: reason)))
+                Task { await session.close() }
+            }
         case .resume(let waiter, let result):
             guard let continuation = state.waiters.removeValue(forKey: waiter) else { return }
             let answer = result.mapError { self.error(for: $0) }
@@ -164,6 +188,12 @@ final class SessionPool: Sendable {
     private func openSession(_ key: String, _ target: SessionTarget, _ attempt: Machine.Attempt) async {
         // Weak: the pool holds the session, which holds this.
         let result = await self.open(target) { [weak self] event in self?.report(key, attempt, event) }
+        if case .success = result, let maximumAge {
+            let age = TimeAmount(maximumAge * Double.random(in: 0.9...1))
+            self.timerLoop.scheduleTask(in: age) { [weak self] in
+                self?.process { state, actions in state.machine.cameOfAge(key, attempt, &actions) }
+            }
+        }
         self.process { state, actions in
             state.openings[attempt] = nil
             switch result {
@@ -174,11 +204,20 @@ final class SessionPool: Sendable {
     }
 
     private func report(_ key: String, _ attempt: Machine.Attempt, _ event: SessionEvent) {
+        var lost: DeviceEvent?
+        defer { if let lost { self.onEvent(lost) } }
         self.process { state, actions in
             switch event {
             case .busy: state.machine.use(key, attempt)
             case .idle: state.machine.release(key, attempt, now: .now(), &actions)
-            case .closing: state.machine.failing(key, attempt)
+            case .closing(let session, let error):
+                guard state.machine.failing(key, attempt) else { return }
+                lost = DeviceEvent(
+                    device: session.device.name,
+                    kind: error.code == "session.closed"
+                        ? .sessionClosed(session: session.id, reason: .requested)
+                        : .sessionLost(session: session.id, code: error.code, message: error.message)
+                )
             case .closed: state.machine.ended(key, attempt, &actions)
             }
         }

@@ -24,8 +24,8 @@ enum SessionEvent: Sendable {
     case busy
     /// It has nothing to do.
     case idle
-    /// It takes no commands any more.
-    case closing
+    /// It takes no commands any more; why.
+    case closing(DeviceSession, DeviceError)
     /// Its connection is gone.
     case closed
 }

@@ -94,6 +94,9 @@ extension ErrorCode {
 
     // MARK: The session
 
+    package static let devicePaused = ErrorCode(
+        "device.paused", "The device failed several times in a row and is left alone for a while; nothing was sent.",
+        retriable: true)
     package static let sessionLost = ErrorCode(
         "session.lost",
         "The connection broke or the device fell silent; the outcome says whether a command was under way.",
@@ -173,7 +176,7 @@ extension ErrorCode {
         credentialMissing,
         connectUnresolved, connectRefused, connectTimeout, connectFailed, sshHandshake, sshAlgorithms, sshChannel,
         hostKeyUnknown,
-        hostKeyChanged, authFailed, authMissing, authKey, authTimeout, authLocked,
+        hostKeyChanged, authFailed, authMissing, authKey, authTimeout, authLocked, devicePaused,
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
         dialogueEcho, dialogueInterrupt, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,

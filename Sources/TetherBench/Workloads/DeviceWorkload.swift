@@ -7,8 +7,9 @@ struct DeviceWorkload: Sendable {
     let client: DeviceClient
     private let devices: [Device]
 
-    init(_ devices: SimulatedDevices, group: any EventLoopGroup, logger: Logger) throws {
-        self.devices = (0..<devices.count).map { index in
+    /// - Parameter count: devices to know at least; several may be one simulated device.
+    init(_ devices: SimulatedDevices, count: Int, group: any EventLoopGroup, logger: Logger) throws {
+        self.devices = (0..<max(devices.count, count)).map { index in
             Device(
                 name: "device-\(index + 1)",
                 host: devices.host(index),
@@ -18,7 +19,11 @@ struct DeviceWorkload: Sendable {
             )
         }
         self.client = try DeviceClient(
-            DeviceClient.Configuration(inventory: try Inventory(devices: self.devices), eventLoopGroup: group),
+            DeviceClient.Configuration(
+                inventory: try Inventory(general: Inventory.General(timeout: .seconds(120)), devices: self.devices),
+                maximumOutputBytes: 256 * 1024 * 1024,
+                eventLoopGroup: group
+            ),
             logger: logger
         )
     }

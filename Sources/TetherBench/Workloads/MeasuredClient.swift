@@ -89,7 +89,7 @@ struct MeasuredClient: AsyncParsableCommand {
 
     private func measureDevices(_ devices: SimulatedDevices, _ logger: Logger) async throws -> Measurement {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: self.loops)
-        let workload = try DeviceWorkload(devices, group: group, logger: logger)
+        let workload = try DeviceWorkload(devices, count: self.sessions, group: group, logger: logger)
         if self.mode == .idle { _ = try await workload.sessions(1) }
         let rss = ResourceUsage.residentBytes() ?? 0
         var start = ResourceUsage.now

@@ -101,6 +101,28 @@ struct InventoryFileTests {
         #expect(try Inventory(yaml: "general: {\(yaml)}").general.hostKeyPolicy == expected)
     }
 
+    @Test("how sessions are kept comes from the device, then its groups in order, then the defaults")
+    func sessionSettings() throws {
+        let inventory = try Inventory(
+            yaml: """
+                defaults: {device_type: linux, cli_keepalive: 10m, auth_domain: radius}
+                auth_domains:
+                  tacacs: {max_logins: 20, logins_per_second: 10}
+                devices:
+                  own: {host: 192.0.2.1, warm: false, cli_keepalive: 2m, groups: [first, second]}
+                  grouped: {host: 192.0.2.2, groups: [second, first]}
+                  plain: {host: 192.0.2.3}
+                groups:
+                  first: {warm: true, auth_domain: tacacs}
+                  second: {auth_domain: other, cli_keepalive: 5m}
+                """)
+        let settings = { inventory[$0]?.session }
+        #expect(settings("own") == SessionSettings(authDomain: "tacacs", isWarm: false, cliKeepalive: .seconds(120)))
+        #expect(settings("grouped") == SessionSettings(authDomain: "tacacs", isWarm: true, cliKeepalive: .seconds(300)))
+        #expect(settings("plain") == SessionSettings(authDomain: "radius", cliKeepalive: .seconds(600)))
+        #expect(inventory.authDomains == ["tacacs": .init(maximumLogins: 20, loginsPerSecond: 10)])
+    }
+
     @Test("each mistake is told with file, line, field and a way out", arguments: InventoryMistake.all)
     func mistakes(_ mistake: InventoryMistake) {
         #expect {

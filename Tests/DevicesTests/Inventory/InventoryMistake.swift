@@ -26,15 +26,25 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         // Keys.
         .init("device: {}", 1, "device: unknown key; did you mean `devices`?"),
         .init(
-            "\nhosts: {}", 2, "hosts: unknown key; known are `general`, `defaults`, `credentials`, `devices`, `groups`"),
+            "\nhosts: {}", 2,
+            "hosts: unknown key; known are `general`, `defaults`, `credentials`, `auth_domains`, `devices`, `groups`"),
         device("device_typ: linux", "device_typ: unknown key; did you mean `device_type`?"),
         device("devicetype: linux", "devicetype: unknown key; did you mean `device_type`?"),
         device("username: admin", "username: unknown key; did you mean `user`?"),
         device(
             "colour: red",
             "colour: unknown key; known are `host`, `device_type`, `port`, `tags`, `groups`, `host_key`, `host_key_policy`, "
-                + "`description`, `location`, `model`, `user`, `password`, `private_key`, `private_key_passphrase`, `enable_secret`"
+                + "`description`, `location`, `model`, `user`, `password`, `private_key`, `private_key_passphrase`, `enable_secret`, "
+                + "`auth_domain`, `warm`, `cli_keepalive`"
         ),
+        device("warm: yes please", "warm: must be `true` or `false`, without quotes"),
+        device("cli_keepalive: 10ms", "cli_keepalive: must be from 1.0 seconds to 86400.0 seconds, but is `10ms`"),
+        .init(
+            "auth_domains:\n  tacacs: {max_login: 3}", 2,
+            "auth_domains.tacacs.max_login: unknown key; did you mean `max_logins`?"),
+        .init(
+            "auth_domains:\n  tacacs: {max_logins: 0}", 2,
+            "auth_domains.tacacs.max_logins: must be a whole number from 1 to 100000, but is 0"),
         .init("general:\n  timout: 3", 2, "general.timout: unknown key; did you mean `timeout`?"),
         .init("general:\n  port: 22", 2, "general.port: unknown key; write `port` in `defaults`"),
         .init("defaults:\n  pasword: x", 2, "defaults.pasword: unknown key; did you mean `password`?"),

@@ -47,7 +47,7 @@ struct PoolStateMachineTests {
             case .open(let attempt, let key, let identity):
                 "open \(key)#\(attempt)" + (identity == 0 ? "" : " as \(identity)")
             case .cancelOpening(let attempt): "cancel opening #\(attempt)"
-            case .close(let session): "close \(session)"
+            case .close(let session, let reason): "close \(session)" + (reason == .requested ? "" : " (\(reason))")
             case .resume(let waiter, .success(let lease)): "\(waiter) gets \(lease.session)"
             case .resume(let waiter, .failure(let refusal)): "\(waiter) refused: \(refusal.name)"
             case .startIdleTimer(let deadline): "timer at \(deadline.uptimeNanoseconds / 1_000_000_000)"
@@ -147,7 +147,7 @@ struct PoolStateMachineTests {
         }
         #expect(pool.request("a", 3) == ["3 gets a#1"])
         #expect(pool.release("a", 1) == [])
-        #expect(pool.request("c", 4) == ["close b#2"])
+        #expect(pool.request("c", 4) == ["close b#2 (room)"])
         #expect(pool.machine.connections == 2)
         #expect(pool.ended("b", 2) == ["open c#3"])
     }
@@ -160,7 +160,7 @@ struct PoolStateMachineTests {
         _ = pool.opened("a", 1)
         #expect(pool.request("b", 3) == ["3 refused: limit"])
         #expect(pool.release("a", 1) == [])
-        #expect(pool.request("b", 4) == ["close a#1"])
+        #expect(pool.request("b", 4) == ["close a#1 (room)"])
         // Its room is promised once.
         #expect(pool.request("c", 5) == ["5 refused: limit"])
         #expect(pool.cancel("b", 4) == ["4 refused: cancelled"])
@@ -175,11 +175,11 @@ struct PoolStateMachineTests {
         _ = pool.opened("a", 1)
         #expect(pool.request("a", 2, identity: 7) == [])
         #expect(pool.request("a", 3) == [])
-        #expect(pool.release("a", 1) == ["close a#1"])
+        #expect(pool.release("a", 1) == ["close a#1 (replaced)"])
         #expect(pool.ended("a", 1) == ["open a#2 as 7"])
         // The third wants the first identity again: its turn comes after the second's.
         #expect(pool.opened("a", 2) == ["2 gets a#2"])
-        #expect(pool.release("a", 2) == ["close a#2"])
+        #expect(pool.release("a", 2) == ["close a#2 (replaced)"])
         #expect(pool.ended("a", 2) == ["open a#3"])
         #expect(pool.opened("a", 3) == ["3 gets a#3"])
     }
@@ -196,13 +196,15 @@ struct PoolStateMachineTests {
         #expect(pool.release("b", 2) == [])
         pool.now = .uptimeNanoseconds(10_000_000_000)
         #expect(
-            pool { $0.idleTimerFired(now: .uptimeNanoseconds(10_000_000_000), &$1) } == ["close a#1", "timer at 14"])
+            pool { $0.idleTimerFired(now: .uptimeNanoseconds(10_000_000_000), &$1) } == [
+                "close a#1 (idle)", "timer at 14",
+            ])
         // Used in between: its time begins anew.
         #expect(pool.request("b", 3) == ["3 gets b#2"])
         pool.now = .uptimeNanoseconds(13_000_000_000)
         #expect(pool.release("b", 2) == [])
         #expect(pool { $0.idleTimerFired(now: .uptimeNanoseconds(14_000_000_000), &$1) } == ["timer at 23"])
-        #expect(pool { $0.idleTimerFired(now: .uptimeNanoseconds(23_000_000_000), &$1) } == ["close b#2"])
+        #expect(pool { $0.idleTimerFired(now: .uptimeNanoseconds(23_000_000_000), &$1) } == ["close b#2 (idle)"])
     }
 
     @Test("closing refuses who waits, cancels openings and closes sessions; afterwards the pool is usable")
@@ -222,7 +224,7 @@ struct PoolStateMachineTests {
         _ = pool.request("a", 1)
         _ = pool.opened("a", 1)
         _ = pool.request("b", 2)
-        #expect(Set(pool { $0.shutDown(&$1) }) == ["close a#1", "2 refused: shutDown", "cancel opening #2"])
+        #expect(Set(pool { $0.shutDown(&$1) }) == ["close a#1 (shutDown)", "2 refused: shutDown", "cancel opening #2"])
         #expect(pool.request("a", 3) == ["3 refused: shutDown"])
         #expect(pool.machine.leaseOpen("a", 0) == nil)
         _ = pool.ended("a", 1)
@@ -235,8 +237,50 @@ struct PoolStateMachineTests {
         var pool = Pool()
         _ = pool.request("a", 1)
         _ = pool.opened("a", 1)
-        #expect(pool { $0.retire("a", &$1) } == [])
-        #expect(pool.release("a", 1) == ["close a#1"])
+        #expect(pool { $0.retire("a", .inventory, &$1) } == [])
+        #expect(pool.release("a", 1) == ["close a#1 (inventory)"])
+    }
+
+    @Test(
+        "a session that comes of age is closed at once when idle, else when its last holder gives it back; the next one is new"
+    )
+    func age() {
+        var pool = Pool()
+        for key in ["a", "b"] {
+            _ = pool.request(key, key == "a" ? 1 : 2)
+            _ = pool.opened(key, key == "a" ? 1 : 2)
+        }
+        _ = pool.release("a", 1)
+        #expect(pool { $0.cameOfAge("a", 1, &$1) } == ["close a#1 (age)"])
+        #expect(pool { $0.cameOfAge("b", 2, &$1) } == [])
+        #expect(pool.request("b", 3) == [])
+        #expect(pool.release("b", 2) == ["close b#2 (age)"])
+        #expect(pool.ended("b", 2) == ["open b#3"])
+        // News of the old one's age doesn't touch its successor.
+        #expect(pool.opened("b", 3) == ["3 gets b#3"])
+        #expect(pool { $0.cameOfAge("b", 2, &$1) } == [])
+        #expect(pool.release("b", 3) == [])
+    }
+
+    @Test("a warm session outlives the idle time-out, but still makes room when there is none")
+    func warm() {
+        var pool = Pool(maximum: 2, idleTimeout: .seconds(10))
+        pool.machine.setWarm("a", true)
+        for (key, waiter) in [("a", 1), ("b", 2)] as [(String, UInt64)] {
+            _ = pool.request(key, waiter)
+            _ = pool.opened(key, waiter)
+            _ = pool.release(key, waiter)
+        }
+        #expect(
+            pool { $0.idleTimerFired(now: .uptimeNanoseconds(10_000_000_000), &$1) }
+                == ["close b#2 (idle)", "timer at 20"]
+        )
+        _ = pool.ended("b", 2)
+        _ = pool.request("b", 3)
+        _ = pool.opened("b", 3)
+        #expect(pool.request("c", 4) == ["close a#1 (room)"])
+        pool.machine.setWarm("a", false)
+        #expect(pool.machine.warm.isEmpty)
     }
 
     @Test(

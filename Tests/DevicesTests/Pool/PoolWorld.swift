@@ -40,7 +40,8 @@ struct PoolWorld {
         case 92..<94: self.loseBeforeOpened()
         case 94..<96: self.event { $0.close($0.entries.keys.sorted().first ?? "", &$1) }
         case 96..<97: self.event { $0.closeAll(&$1) }
-        case 97..<98: self.event { $0.retire("b", &$1) }
+        case 97..<98: self.event { $0.retire("b", .inventory, &$1) }
+        case 98..<99: self.event { $0.cameOfAge("a", $0.entries["a"]?.attempt ?? 0, &$1) }
         default: self.fireTimer()
         }
     }
@@ -167,7 +168,7 @@ struct PoolWorld {
                 self.violations.append("cancels #\(attempt), which isn't opening")
             }
             self.connections[attempt]?.phase = .closing
-        case .close(let session):
+        case .close(let session, _):
             guard let attempt = UInt64(session.split(separator: "#").last ?? ""), self.connections[attempt] != nil
             else { return }
             self.connections[attempt]?.phase = .closing

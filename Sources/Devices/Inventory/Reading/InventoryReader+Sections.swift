@@ -34,7 +34,11 @@ extension InventoryReader {
     mutating func readDefaults(_ section: YAMLValue) throws(InventoryError) {
         var platformPath: String?
         var credential = self.draft.defaults.credential
-        defer { self.draft.defaults.credential = credential }
+        var session = self.draft.defaults.session
+        defer {
+            self.draft.defaults.credential = credential
+            self.draft.defaults.session = session
+        }
         for field in try section.fields() {
             try self.once(field.value)
             switch field.key {
@@ -44,9 +48,13 @@ extension InventoryReader {
                 platformPath = field.value.path
                 self.draft.defaults.platform = try field.value.string()
             default:
+                if try self.readSession(field, into: &session) { continue }
                 guard try self.readCredential(field, into: &credential) else {
                     throw Self.unknownKey(
-                        field, among: ["port", "device_type"] + Self.credentialKeys, hints: Self.hints)
+                        field,
+                        among: ["port", "device_type"] + Self.credentialKeys + Self.sessionKeys,
+                        hints: Self.hints
+                    )
                 }
             }
         }
@@ -88,8 +96,11 @@ extension InventoryReader {
                     group.platform = try field.value.string()
                 case "description": _ = try field.value.string()
                 default:
+                    if try self.readSession(field, into: &group.session) { continue }
                     guard try self.readCredential(field, into: &group.credential) else {
-                        let keys = ["members", "tags", "description", "port", "device_type"] + Self.credentialKeys
+                        let keys =
+                            ["members", "tags", "description", "port", "device_type"] + Self.credentialKeys
+                            + Self.sessionKeys
                         let hints = [
                             "credentials": "write `user` and `password` directly in the group",
                             "match_tags": "write `tags`; one that holds makes a member, `a&b` asks for both",
@@ -101,6 +112,42 @@ extension InventoryReader {
             }
             try self.draft.add(group)
         }
+    }
+
+    mutating func readAuthDomains(_ section: YAMLValue) throws(InventoryError) {
+        for entry in try section.fields() {
+            try self.once(entry.value)
+            if let problem = InventoryName.problem(with: entry.key) {
+                throw entry.value.error("the name of an authentication domain \(problem)")
+            }
+            var domain = LoginPolicy.Domain()
+            for field in try entry.value.fields() {
+                switch field.key {
+                case "max_logins": domain.maximumLogins = try field.value.integer(in: 1...100_000)
+                case "logins_per_second": domain.loginsPerSecond = Double(try field.value.integer(in: 1...100_000))
+                default: throw Self.unknownKey(field, among: ["max_logins", "logins_per_second"])
+                }
+            }
+            self.draft.authDomains[entry.key] = domain
+        }
+    }
+
+    static let sessionKeys = ["auth_domain", "warm", "cli_keepalive"]
+
+    /// Takes a field if it says how sessions are kept.
+    func readSession(_ field: YAMLValue.Field, into session: inout SessionSettings) throws(InventoryError) -> Bool {
+        switch field.key {
+        case "auth_domain":
+            let name = try field.value.string()
+            if let problem = InventoryName.problem(with: name) {
+                throw field.value.error("the name of an authentication domain \(problem)")
+            }
+            session.authDomain = name
+        case "warm": session.isWarm = try field.value.boolean()
+        case "cli_keepalive": session.cliKeepalive = try field.value.duration(in: .seconds(1)...(.seconds(86_400)))
+        default: return false
+        }
+        return true
     }
 
     static func twoPlatforms(_ value: YAMLValue) -> InventoryError {

@@ -75,14 +75,17 @@ struct InventoryReader {
             case "general": try self.readGeneral(field.value)
             case "defaults": try self.readDefaults(field.value)
             case "credentials": try self.readCredentials(field.value)
+            case "auth_domains": try self.readAuthDomains(field.value)
             case "devices": try self.readDevices(field.value)
             case "groups": try self.readGroups(field.value)
             // A place for anchors, as in Compose files.
             case let key where key.hasPrefix("x-"): continue
-            default: throw Self.unknownKey(field, among: ["general", "defaults", "credentials", "devices", "groups"])
+            default: throw Self.unknownKey(field, among: Self.sections)
             }
         }
     }
+
+    private static let sections = ["general", "defaults", "credentials", "auth_domains", "devices", "groups"]
 
     /// - Parameter hints: What to write instead of keys that other tools use.
     static func unknownKey(_ field: YAMLValue.Field, among keys: [String], hints: [String: String] = [:])

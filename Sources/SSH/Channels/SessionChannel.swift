@@ -190,14 +190,7 @@ final class SessionChannel {
         case .starting:
             switch self.request {
             case .shell: return self.follow(handle.startShell(), "a shell") { self.hasStarted() }
-            case .command(let text):
-                let progress = handle.execute(text)
-                // There is no input, which can be said at once: the request is on its way, and what follows it is read after it.
-                if case .pending = progress, self.owesEndOfFile, case .ready = handle.sendEndOfFile() {
-                    self.owesEndOfFile = false
-                }
-                return self.follow(progress, "the command") { self.hasStarted() }
-            case .program(let text):
+            case .command(let text), .program(let text):
                 return self.follow(handle.execute(text), "the command") { self.hasStarted() }
             case .tunnel: return false
             case .subsystem(let name):

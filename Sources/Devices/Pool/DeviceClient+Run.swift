@@ -16,11 +16,12 @@ extension DeviceClient {
         timeout: Duration? = nil,
         credential: Credential? = nil
     ) async throws(DeviceError) -> CommandResult {
-        let device = try self.device(named: device)
+        let inventory = self.inventory
+        let device = try self.device(named: device, in: inventory)
         // By the platform's list; in doubt a command is a change.
         let isRead = self.isReadOnly(command, platform: device.platform)
         let command = DeviceCommand(command, timeout: timeout, waitsForEcho: !isRead)
-        let general = self.inventory.general
+        let general = inventory.general
         let backoff = Backoff(base: general.retryDelay)
         var attempt = 1
         while true {
@@ -71,7 +72,10 @@ extension DeviceClient {
 
     /// - Throws: `target.unknown`.
     func device(named expression: String) throws(DeviceError) -> Device {
-        let inventory = self.inventory
+        try self.device(named: expression, in: self.inventory)
+    }
+
+    private func device(named expression: String, in inventory: Inventory) throws(DeviceError) -> Device {
         if let device = inventory[expression] { return device }
         if let target = inventory.adHocTarget(expression) { return self.device(for: target, platform: nil) }
         let close = Suggestion.closest(to: expression, among: inventory.deviceNames)

@@ -295,6 +295,18 @@ public final class DeviceClient: Sendable {
         self.library.platform(named: platform)?.isReadOnly(command) ?? false
     }
 
+    /// Where a device's session lives: the same for the life of the client.
+    ///
+    /// A task that prefers this executor runs commands on the device without a change of threads, which saves a good part of what a command costs.
+    /// It must not block.
+    ///
+    /// ```swift
+    /// try await withTaskExecutorPreference(client.taskExecutor(for: "router1")) {
+    ///     for command in commands { print(try await client.run("router1", command).text) }
+    /// }
+    /// ```
+    public func taskExecutor(for device: String) -> any TaskExecutor { Self.eventLoop(for: device, of: self.loops) }
+
     /// The event loop that a device's session lives on: the same for the life of the client.
     package func eventLoop(for device: String) -> any EventLoop {
         Self.eventLoop(for: device, of: self.loops).eventLoop

@@ -62,6 +62,36 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         var hasEndedEarly = false
         var waiters: [(id: Waiter, identity: Identity)] = []
         var idleSince: NIODeadline = .distantPast
+
+        /// What becomes of a session that one user less has.
+        enum Rest { case isInUse, isRetired(SessionCloseReason), isIdle }
+
+        /// One use more of the session of this attempt, if it is open. Returns the number of uses.
+        mutating func begin(_ attempt: Attempt) -> Int? {
+            guard self.isOpen(attempt) else { return nil }
+            self.uses += 1
+            return self.uses
+        }
+
+        mutating func end(_ attempt: Attempt, now: NIODeadline) -> Rest {
+            guard self.isOpen(attempt), self.uses > 0 else { return .isInUse }
+            self.uses -= 1
+            guard self.uses == 0 else { return .isInUse }
+            if let retiring = self.retiring { return .isRetired(retiring) }
+            self.idleSince = now
+            return .isIdle
+        }
+
+        /// Whether it is the session of this attempt, and open.
+        func isOpen(_ attempt: Attempt) -> Bool {
+            if self.attempt == attempt, case .open = self.state { true } else { false }
+        }
+
+        mutating func lease(_ key: String, _ identity: Identity) -> (lease: Lease, isFirst: Bool)? {
+            guard case .open(let session) = self.state, !self.isRetiring, self.identity == identity else { return nil }
+            self.uses += 1
+            return (Lease(key: key, attempt: self.attempt, session: session), self.uses == 1)
+        }
     }
 
     private let maximum: Int
@@ -91,12 +121,10 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     /// The open session, if it can be had at once.
     mutating func leaseOpen(_ key: String, _ identity: Identity) -> Lease? {
         guard !self.isShutDown, let index = self.entries.index(forKey: key),
-            case .open(let session) = self.entries.values[index].state, !self.entries.values[index].isRetiring,
-            self.entries.values[index].identity == identity
+            let lease = self.entries.values[index].lease(key, identity)
         else { return nil }
-        let attempt = self.entries.values[index].attempt
-        self.use(key, attempt)
-        return Lease(key: key, attempt: attempt, session: session)
+        if lease.isFirst { self.idle.remove(key) }
+        return lease.lease
     }
 
     /// Asks for a session. One that was opened for another identity is replaced, once its holders have given it back.
@@ -128,27 +156,20 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     /// Somebody begins to use the session (also the session itself, when it starts a command).
     mutating func use(_ key: String, _ attempt: Attempt) {
         // In place, here and in `release`: every command passes through both, and a copy of an entry counts many references.
-        guard let index = self.openEntry(key, attempt) else { return }
-        if self.entries.values[index].uses == 0 { self.idle.remove(key) }
-        self.entries.values[index].uses += 1
+        guard let index = self.entries.index(forKey: key) else { return }
+        if self.entries.values[index].begin(attempt) == 1 { self.idle.remove(key) }
     }
 
     /// The counterpart of `use` and of a lease.
     mutating func release(_ key: String, _ attempt: Attempt, now: NIODeadline, _ actions: inout [Action]) {
-        guard let index = self.openEntry(key, attempt), self.entries.values[index].uses > 0 else { return }
-        self.entries.values[index].uses -= 1
-        guard self.entries.values[index].uses == 0 else { return }
-        if let reason = self.entries.values[index].retiring { return self.startClosing(key, reason, &actions) }
-        self.entries.values[index].idleSince = now
-        self.idle.append(key)
-        self.startIdleTimerIfNeeded(&actions)
-    }
-
-    private func openEntry(_ key: String, _ attempt: Attempt) -> Dictionary<String, Entry>.Index? {
-        guard let index = self.entries.index(forKey: key), self.entries.values[index].attempt == attempt,
-            case .open = self.entries.values[index].state
-        else { return nil }
-        return index
+        guard let index = self.entries.index(forKey: key) else { return }
+        switch self.entries.values[index].end(attempt, now: now) {
+        case .isInUse: break
+        case .isRetired(let reason): self.startClosing(key, reason, &actions)
+        case .isIdle:
+            self.idle.append(key)
+            self.startIdleTimerIfNeeded(&actions)
+        }
     }
 
     // MARK: Connections
@@ -282,7 +303,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
 
     /// The connection has reached its maximum age.
     mutating func cameOfAge(_ key: String, _ attempt: Attempt, _ actions: inout [Action]) {
-        guard self.openEntry(key, attempt) != nil else { return }
+        guard self.entries[key]?.isOpen(attempt) == true else { return }
         self.retire(key, .age, &actions)
     }
 

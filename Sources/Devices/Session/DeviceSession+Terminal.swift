@@ -90,17 +90,13 @@ extension DeviceSession {
         }
     }
 
-    private var isSignedOn: Bool { self.machine?.isReady == true && self.signOn == nil }
-
     /// Lets the machine take one event, and performs what it asks for.
     private func converse(_ event: (inout DialogueMachine, inout [DialogueMachine.Action]) -> Void) {
-        guard var machine = self.machine.take() else { return }
         var actions: [DialogueMachine.Action] = []
-        event(&machine, &actions)
-        self.machine = machine
+        guard let isReady = self.machine?.take(event, &actions) else { return }
         for action in actions where self.closing == nil { self.perform(action) }
         // Only now: the next command's actions must not come between those of this event.
-        if self.closing == nil, self.queue.running == nil, self.isSignedOn { self.startNext() }
+        if isReady, self.closing == nil, self.queue.running == nil, self.signOn == nil { self.startNext() }
     }
 
     private func perform(_ action: DialogueMachine.Action) {
@@ -165,5 +161,16 @@ extension DeviceSession {
         secret?.withExposedValue { _ = bytes.writeString($0) }
         bytes.writeBytes(self.plan.platform.lineEnding)
         self.shell?.write(bytes)
+    }
+}
+
+extension DialogueMachine {
+    /// Takes one event in place: the machine is large, and every command passes here several times. Returns whether it is ready for a command.
+    fileprivate mutating func take(
+        _ event: (inout DialogueMachine, inout [Action]) -> Void,
+        _ actions: inout [Action]
+    ) -> Bool {
+        event(&self, &actions)
+        return self.isReady
     }
 }

@@ -175,9 +175,14 @@ public actor DeviceSession {
     package var waitingCommands: Int { self.queue.waitingCount }
 
     /// Closes the session; a running command ends with `session.closed`. Idempotent; returns when the connection is gone.
-    public func close() async {
+    public nonisolated func close() async {
+        // Awaited outside of the actor: its event loop may be shut down as soon as the connection is gone.
+        await self.beginClosing()?.value
+    }
+
+    private func beginClosing() -> Task<Void, Never>? {
         self.shutDown(DeviceError.sessionClosed(self.device.name))
-        await self.closing?.value
+        return self.closing
     }
 
     private nonisolated func check(_ command: DeviceCommand) throws(DeviceError) {

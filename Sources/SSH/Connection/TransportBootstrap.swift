@@ -37,6 +37,8 @@ enum TransportBootstrap {
                     .tcpOption(.init(rawValue: CInt(name))), value: .init(clamping: value))
             }
         #endif
+        // An address needs no resolver, and no thread of its own to ask one.
+        if let address = try? SocketAddress(ipAddress: host, port: port) { return bootstrap.connect(to: address) }
         return bootstrap.connect(host: host, port: port)
     }
 

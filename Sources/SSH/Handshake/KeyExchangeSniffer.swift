@@ -3,8 +3,9 @@
 /// libssh2 gives the same error for every failed negotiation; which list had nothing in common is only visible in the first
 /// SSH_MSG_KEXINIT of each side (RFC 4253 §7.1). A server that ends the connection at once also says why in plain text.
 struct KeyExchangeSniffer {
-    /// The algorithms this side offers, once its KEXINIT has passed.
-    private(set) var offer: AlgorithmOffer?
+    /// The algorithms this side offers, once its KEXINIT has passed. Read when asked for: nobody asks after a key exchange that succeeds.
+    var offer: AlgorithmOffer? { self.message.flatMap { AlgorithmOffer(payload: $0) } }
+    private var message: [UInt8]?
     /// A farewell in plain text.
     private(set) var disconnect: DisconnectMessage?
 
@@ -31,7 +32,7 @@ struct KeyExchangeSniffer {
         while !self.isDone, let payload = self.nextPayload() {
             switch payload.first {
             case 20:
-                self.offer = AlgorithmOffer(payload: payload)
+                self.message = payload
                 self.finish()
             case 1:
                 var reader = WireReader(payload.dropFirst())

@@ -14,8 +14,8 @@ extension LibSSH2Session {
             return .ready(.methods(String(cString: list).split(separator: ",").map(String.init)))
         }
         if libssh2_userauth_authenticated(self.handle) != 0 { return .ready(.authenticated) }
-        let failure = self.lastFailure(libssh2_session_last_errno(self.handle))
-        return failure.code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(failure)
+        let code = libssh2_session_last_errno(self.handle)
+        return code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(self.lastFailure(code))
     }
 
     func authenticate(username: String, password: Secret) -> LibSSH2Progress<Void> {

@@ -77,8 +77,8 @@ final class LibSSH2Session {
             clibssh2_channel_clear_exit_status(channel, type)
             return .ready(LibSSH2Channel(session: self, handle: channel))
         }
-        let failure = self.lastFailure(libssh2_session_last_errno(self.handle))
-        return failure.code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(failure)
+        let code = libssh2_session_last_errno(self.handle)
+        return code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(self.lastFailure(code))
     }
 
     private func openTunnel(_ host: String, _ port: Int, window: UInt32) -> LibSSH2Progress<LibSSH2Channel> {
@@ -95,8 +95,8 @@ final class LibSSH2Session {
                 bytes.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(bytes.count))
         }
         if let channel { return .ready(LibSSH2Channel(session: self, handle: channel)) }
-        let failure = self.lastFailure(libssh2_session_last_errno(self.handle))
-        return failure.code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(failure)
+        let code = libssh2_session_last_errno(self.handle)
+        return code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(self.lastFailure(code))
     }
 
     func progress(_ code: Int32) -> LibSSH2Progress<Void> {

@@ -28,7 +28,14 @@ struct SSHBenchmark: AsyncParsableCommand {
         var command = "show clock"
         /// Whether sessions send the return key only when they have seen the echo, as they do before a change.
         var waitsForEcho = false
+        /// Where the figure is one for each KB of output: the bytes that a command prints.
+        var bytes: Int?
+        /// How often each program has its turn at most.
+        var turns = Int.max
     }
+
+    /// Most devices that are simulated. More sessions than these share them.
+    private static let maximumDevices = 1_000
 
     /// Who does the work. The reference program is the first of each turn.
     private enum Program: Hashable {
@@ -41,6 +48,7 @@ struct SSHBenchmark: AsyncParsableCommand {
             case .ours(.ssh): "SSH module"
             case .ours(.deviceSession): "DeviceSession"
             case .ours(.deviceClient): "DeviceClient"
+            case .ours(.deviceClientLoop): "DeviceClient, its executor"
             }
         }
 
@@ -51,13 +59,14 @@ struct SSHBenchmark: AsyncParsableCommand {
             case .ours(.ssh): ""
             case .ours(.deviceSession): "_device_session"
             case .ours(.deviceClient): "_device_client"
+            case .ours(.deviceClientLoop): "_device_client_loop"
             }
         }
     }
 
     private static func cases(quick: Bool) -> [Case] {
-        let everyone: [MeasuredClient.Engine] = [.ssh, .deviceSession, .deviceClient]
-        return [
+        let everyone = MeasuredClient.Engine.allCases
+        let commands = [
             Case(
                 name: "connect", title: "connect, log in, shell, first prompt; 16 in flight (ms)", mode: .connect,
                 sessions: 16, count: quick ? 320 : 960, engines: [.ssh, .deviceClient]
@@ -86,16 +95,38 @@ struct SSHBenchmark: AsyncParsableCommand {
                 name: "exec", title: "command on a channel of its own, 16 sessions (µs)", mode: .exec,
                 sessions: 16, count: quick ? 1_600 : 6_400, engines: [.ssh]
             ),
+        ]
+        let idle = [
             Case(
                 name: "idle_session", title: "memory of an idle session, \(quick ? 300 : 1_000) open (KB)", mode: .idle,
                 sessions: quick ? 300 : 1_000, count: 0, engines: [.ssh, .deviceClient]
             ),
+            Case(
+                name: "idle_session_10k", title: "the same, 10,000 open (KB)", mode: .idle,
+                sessions: 10_000, count: 0, engines: [.ssh, .deviceClient], turns: 1
+            ),
         ]
+        return commands + Self.outputs(quick: quick) + idle.filter { !quick || $0.sessions <= 1_000 }
+    }
+
+    /// Outputs of growing size: what a KB costs must not grow with it.
+    private static func outputs(quick: Bool) -> [Case] {
+        let sizes = [
+            ("1kb", 1_000, 4_000), ("10kb", 10_000, 1_600), ("100kb", 100_000, 240), ("1mb", 1_000_000, 24),
+            ("10mb", 10_000_000, 4), ("100mb", 100_000_000, 1),
+        ]
+        return sizes.filter { !quick || $0.1 <= 10_000_000 }.map { name, bytes, count in
+            Case(
+                name: "output_\(name)", title: "output of \(name.uppercased()) (µs a KB)", mode: .warm,
+                sessions: min(4, count), count: quick ? max(1, count / 4) : count, engines: [.ssh, .deviceClientLoop],
+                command: "lab output \(bytes)", bytes: bytes, turns: 3
+            )
+        }
     }
 
     static func measure(_ options: BenchmarkOptions, into report: inout Report) async throws {
         let cases = Self.cases(quick: options.quick)
-        let devices = cases.map(\.sessions).max() ?? 1
+        let devices = min(cases.map(\.sessions).max() ?? 1, Self.maximumDevices)
         let rows = try await SimulatedDevices.with(count: devices) { devices, _ in
             var rows: [[String]] = []
             for work in cases {
@@ -119,18 +150,21 @@ struct SSHBenchmark: AsyncParsableCommand {
     ) async throws -> [String] {
         let programs = [.reference] + work.engines.map { Program.ours($0) }
         var measured: [Program: [Measurement]] = [:]
-        for _ in 0..<turns {
+        for _ in 0..<min(turns, work.turns) {
             for program in programs {
                 measured[program, default: []].append(try await Self.run(work, program, devices))
             }
         }
         let isMemory = work.mode == .idle
-        let unit = isMemory ? "kb" : work.mode == .connect ? "cpu_ms" : "cpu_us"
+        let unit =
+            isMemory ? "kb" : work.mode == .connect ? "cpu_ms" : work.bytes == nil ? "cpu_us" : "cpu_us_per_kb"
         func value(_ program: Program) -> Double {
             let values = measured[program, default: []].map { measurement in
                 isMemory
                     ? measurement.bytesPerSession / 1024
-                    : work.mode == .connect ? measurement.cpuMicroseconds / 1000 : measurement.cpuMicroseconds
+                    : work.mode == .connect
+                        ? measurement.cpuMicroseconds / 1000
+                        : measurement.cpuMicroseconds / (Double(work.bytes ?? 1_000) / 1_000)
             }
             return values.median
         }

@@ -41,6 +41,8 @@ struct run {
     /// Whether the sessions may run commands: they start together, when all are open.
     bool working;
     struct session **open;
+    /// One for each device.
+    struct known_key *known;
     int epoll;
 };
 
@@ -79,8 +81,9 @@ static void die(const char *message) {
 
 static void open_session(struct run *run) {
     struct sockaddr_in address = run->address;
-    address.sin_addr.s_addr = htonl(ntohl(address.sin_addr.s_addr) + (uint32_t)(run->opened % run->hosts));
-    struct session *session = session_create(&address, run->user, run->password);
+    long host = run->opened % run->hosts;
+    address.sin_addr.s_addr = htonl(ntohl(address.sin_addr.s_addr) + (uint32_t)host);
+    struct session *session = session_create(&address, &run->known[host], run->user, run->password);
     if (!session) die("no session could be made");
     run->opened++;
     session->events = EPOLLOUT;
@@ -248,7 +251,8 @@ int main(int argc, char **argv) {
     }
     run.epoll = epoll_create1(EPOLL_CLOEXEC);
     run.open = calloc((size_t)run.sessions, sizeof *run.open);
-    if (run.epoll < 0 || !run.open || libssh2_init(0) != 0) die("out of memory or descriptors");
+    run.known = calloc((size_t)run.hosts, sizeof *run.known);
+    if (run.epoll < 0 || !run.open || !run.known || libssh2_init(0) != 0) die("out of memory or descriptors");
 
     long sessions = run.sessions;
     if (run.mode == MODE_IDLE) {
@@ -275,6 +279,7 @@ int main(int argc, char **argv) {
            end.wall - start.wall, resident, resident_before);
     for (long index = 0; run.mode != MODE_CONNECT && index < run.ready; index++) session_destroy(run.open[index]);
     free(run.open);
+    free(run.known);
     close(run.epoll);
     return run.failures ? 1 : 0;
 }

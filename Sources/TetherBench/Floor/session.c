@@ -59,9 +59,27 @@ static ssize_t callback_receive(libssh2_socket_t socket, void *bytes, size_t len
 
 // MARK: - Life
 
-struct session *session_create(const struct sockaddr_in *address, const char *user, const char *password) {
+/// The algorithms that our engine agrees on with the same devices: a cheaper cipher would be no saving of the program's.
+static bool set_algorithms(LIBSSH2_SESSION *ssh) {
+    static const struct {
+        int kind;
+        const char *name;
+    } methods[] = {
+        {LIBSSH2_METHOD_KEX, "curve25519-sha256"},     {LIBSSH2_METHOD_HOSTKEY, "ssh-ed25519"},
+        {LIBSSH2_METHOD_CRYPT_CS, "aes128-ctr"},       {LIBSSH2_METHOD_CRYPT_SC, "aes128-ctr"},
+        {LIBSSH2_METHOD_MAC_CS, "hmac-sha2-256"},      {LIBSSH2_METHOD_MAC_SC, "hmac-sha2-256"},
+    };
+    for (size_t index = 0; index < sizeof methods / sizeof *methods; index++) {
+        if (libssh2_session_method_pref(ssh, methods[index].kind, methods[index].name) != 0) return false;
+    }
+    return true;
+}
+
+struct session *session_create(
+    const struct sockaddr_in *address, struct known_key *known, const char *user, const char *password) {
     struct session *session = calloc(1, sizeof *session);
     if (!session) return NULL;
+    session->known = known;
     session->user = user;
     session->password = password;
     session->descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -78,6 +96,13 @@ struct session *session_create(const struct sockaddr_in *address, const char *us
     if (!session->ssh || !connecting) {
         perror("connect");
         if (session->ssh) libssh2_session_free(session->ssh);
+        close(session->descriptor);
+        free(session);
+        return NULL;
+    }
+    if (!set_algorithms(session->ssh)) {
+        fprintf(stderr, "this libssh2 lacks an algorithm\n");
+        libssh2_session_free(session->ssh);
         close(session->descriptor);
         free(session);
         return NULL;
@@ -201,6 +226,17 @@ static enum outcome unfinished(struct session *session, long result, const char 
     return OUTCOME_FAILED;
 }
 
+static bool check_host_key(struct session *session) {
+    const char *hash = libssh2_hostkey_hash(session->ssh, LIBSSH2_HOSTKEY_HASH_SHA256);
+    if (!hash) return false;
+    struct known_key *known = session->known;
+    if (!known->is_known) {
+        memcpy(known->hash, hash, sizeof known->hash);
+        known->is_known = true;
+    }
+    return memcmp(known->hash, hash, sizeof known->hash) == 0;
+}
+
 static bool open_channel(struct session *session) {
     session->channel = libssh2_channel_open_ex(
         session->ssh, "session", 7, 256 * 1024, LIBSSH2_CHANNEL_PACKET_DEFAULT, NULL, 0);
@@ -227,8 +263,25 @@ enum outcome session_step(struct session *session) {
         case PHASE_HANDSHAKE:
             result = libssh2_session_handshake(session->ssh, session->descriptor);
             if (result) return unfinished(session, result, "handshake");
+            if (!check_host_key(session)) {
+                fprintf(stderr, "the host key has changed\n");
+                session->error = EPROTO;
+                return OUTCOME_FAILED;
+            }
+            session->phase = PHASE_METHODS;
+            break;
+        case PHASE_METHODS: {
+            // A password is shown to no server that doesn't take one.
+            const char *methods = libssh2_userauth_list(session->ssh, session->user, (unsigned)strlen(session->user));
+            if (!methods) return unfinished(session, libssh2_session_last_errno(session->ssh), "methods");
+            if (!strstr(methods, "password")) {
+                fprintf(stderr, "methods: %s\n", methods);
+                session->error = EPROTO;
+                return OUTCOME_FAILED;
+            }
             session->phase = PHASE_PASSWORD;
             break;
+        }
         case PHASE_PASSWORD:
             result = libssh2_userauth_password_ex(
                 session->ssh, session->user, (unsigned)strlen(session->user), session->password,

@@ -20,6 +20,7 @@ struct queue {
 enum phase {
     PHASE_CONNECT,
     PHASE_HANDSHAKE,
+    PHASE_METHODS,
     PHASE_PASSWORD,
     PHASE_OPEN_SHELL,
     PHASE_TERMINAL,
@@ -47,12 +48,20 @@ enum outcome {
     OUTCOME_FAILED,
 };
 
+/// What is known of a device's host key: the first one that it shows is learned, another one is refused.
+struct known_key {
+    bool is_known;
+    /// SHA-256 of the key.
+    char hash[32];
+};
+
 struct session {
     int descriptor;
     enum phase phase;
     LIBSSH2_SESSION *ssh;
     LIBSSH2_CHANNEL *channel;
     const char *user, *password;
+    struct known_key *known;
     /// What is sent in `PHASE_WRITE`, or run in `PHASE_START_EXEC`.
     const char *command;
     size_t command_length, command_sent;
@@ -73,7 +82,8 @@ struct session {
 };
 
 /// Starts to connect. Returns NULL, with a message on standard error, when there is no descriptor or memory.
-struct session *session_create(const struct sockaddr_in *address, const char *user, const char *password);
+struct session *session_create(
+    const struct sockaddr_in *address, struct known_key *known, const char *user, const char *password);
 
 /// Says goodbye if the socket takes it, and frees everything. Never blocks.
 void session_destroy(struct session *session);

@@ -1,13 +1,15 @@
 import Devices
 import Logging
+import NIOCore
 
 /// The reference program's work, through the library's face: with the device's dialogue, its privileges, and the pool of sessions.
 struct DeviceWorkload: Sendable {
     let client: DeviceClient
     private let devices: [Device]
 
-    init(_ devices: SimulatedDevices, logger: Logger) throws {
-        self.devices = (0..<devices.count).map { index in
+    /// - Parameter count: devices to know at least; several may be one simulated device.
+    init(_ devices: SimulatedDevices, count: Int, group: any EventLoopGroup, logger: Logger) throws {
+        self.devices = (0..<max(devices.count, count)).map { index in
             Device(
                 name: "device-\(index + 1)",
                 host: devices.host(index),
@@ -17,7 +19,11 @@ struct DeviceWorkload: Sendable {
             )
         }
         self.client = try DeviceClient(
-            DeviceClient.Configuration(inventory: try Inventory(devices: self.devices)),
+            DeviceClient.Configuration(
+                inventory: try Inventory(general: Inventory.General(timeout: .seconds(120)), devices: self.devices),
+                maximumOutputBytes: 256 * 1024 * 1024,
+                eventLoopGroup: group
+            ),
             logger: logger
         )
     }
@@ -60,9 +66,15 @@ struct DeviceWorkload: Sendable {
     }
 
     /// Runs `count` commands in all as an application would: a task a device, each calling the client.
-    func runThroughClient(_ sessions: [DeviceSession], count: Int, command: String) async throws {
+    ///
+    /// - Parameter onLoops: whether the tasks prefer their device's executor.
+    func runThroughClient(_ sessions: [DeviceSession], count: Int, command: String, onLoops: Bool) async throws {
         try await self.share(count, among: sessions) { session, share in
-            for _ in 0..<share { try Self.check(try await self.client.run(session.device.name, command)) }
+            let name = session.device.name
+            let executor = onLoops ? self.client.taskExecutor(for: name) : nil
+            try await withTaskExecutorPreference(executor) {
+                for _ in 0..<share { try Self.check(try await self.client.run(name, command)) }
+            }
         }
     }
 

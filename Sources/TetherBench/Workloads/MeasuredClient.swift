@@ -22,6 +22,8 @@ struct MeasuredClient: AsyncParsableCommand {
         case deviceSession = "device-session"
         /// `DeviceClient`, from the global pool.
         case deviceClient = "device-client"
+        /// `DeviceClient`, from tasks that prefer their device's executor.
+        case deviceClientLoop = "device-client-loop"
     }
 
     @Argument var mode: Mode
@@ -35,7 +37,7 @@ struct MeasuredClient: AsyncParsableCommand {
     @Option(help: "Connections or commands in all.") var count = 0
     @Option var command = ""
     @Flag(help: "Sessions send the return key only when they have seen the echo.") var waitsForEcho = false
-    @Option(help: "Event loops of the ssh engine. The reference program has one thread.") var loops = 1
+    @Option(help: "Event loops. The reference program has one thread.") var loops = 1
 
     func run() async throws {
         ResourceUsage.raiseDescriptorLimit()
@@ -47,7 +49,7 @@ struct MeasuredClient: AsyncParsableCommand {
         let measurement =
             switch self.engine {
             case .ssh: try await self.measure(devices, logger)
-            case .deviceSession, .deviceClient: try await self.measureDevices(devices, logger)
+            case .deviceSession, .deviceClient, .deviceClientLoop: try await self.measureDevices(devices, logger)
             }
         FileHandle.standardOutput.write(Data((try measurement.line() + "\n").utf8))
     }
@@ -86,7 +88,8 @@ struct MeasuredClient: AsyncParsableCommand {
     }
 
     private func measureDevices(_ devices: SimulatedDevices, _ logger: Logger) async throws -> Measurement {
-        let workload = try DeviceWorkload(devices, logger: logger)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: self.loops)
+        let workload = try DeviceWorkload(devices, count: self.sessions, group: group, logger: logger)
         if self.mode == .idle { _ = try await workload.sessions(1) }
         let rss = ResourceUsage.residentBytes() ?? 0
         var start = ResourceUsage.now
@@ -96,8 +99,9 @@ struct MeasuredClient: AsyncParsableCommand {
         case .warm:
             let sessions = try await workload.sessions(self.sessions)
             start = .now
-            if self.engine == .deviceClient {
-                try await workload.runThroughClient(sessions, count: self.count, command: self.command)
+            if self.engine != .deviceSession {
+                try await workload.runThroughClient(
+                    sessions, count: self.count, command: self.command, onLoops: self.engine == .deviceClientLoop)
             } else {
                 let command = DeviceCommand(self.command, waitsForEcho: self.waitsForEcho)
                 try await workload.runOnLoops(sessions, count: self.count, command: command)
@@ -107,6 +111,7 @@ struct MeasuredClient: AsyncParsableCommand {
         }
         let measurement = self.measurement(since: start, rssBefore: rss)
         await workload.client.close()
+        try await group.shutdownGracefully()
         return measurement
     }
 

@@ -8,6 +8,15 @@ struct SSHWorkload: Sendable {
     var devices: SimulatedDevices
     var group: MultiThreadedEventLoopGroup
     var logger: Logger
+    /// As the reference program does: the first key that a device shows is learned, another one is refused.
+    private let hostKeys: PolicyHostKeyVerifier
+
+    init(devices: SimulatedDevices, group: MultiThreadedEventLoopGroup, logger: Logger) {
+        self.devices = devices
+        self.group = group
+        self.logger = logger
+        self.hostKeys = PolicyHostKeyVerifier(.acceptNew, knownHosts: KnownHosts(text: ""), logger: logger)
+    }
 
     /// Connects, opens a shell, waits for its prompt and closes, `count` times, `inFlight` at a time.
     func connect(count: Int, inFlight: Int) async throws {
@@ -98,16 +107,10 @@ struct SSHWorkload: Sendable {
                 port: self.devices.port,
                 username: self.devices.user,
                 authentication: [.password(Secret(self.devices.password))],
-                hostKeyVerifier: AnyHostKey()
+                hostKeyVerifier: self.hostKeys
             ),
             on: eventLoop,
             logger: self.logger
         )
     }
-}
-
-/// Takes every key: the reference program checks none either.
-private struct AnyHostKey: HostKeyVerifier {
-    func knownAlgorithms(host: String, port: Int) -> [String] { [] }
-    func verify(_ key: HostKey, host: String, port: Int) throws(SSHError) {}
 }

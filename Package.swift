@@ -58,6 +58,7 @@ let package = Package(
             name: "Devices",
             dependencies: [
                 "SSH", "Dialogue",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -1,6 +1,7 @@
 extension DeviceClient {
     /// Runs one command on a device of the inventory (or an ad-hoc `user@host:port`). Opens the session on first use; tries again only
     /// what provably did not reach the device: `general.connection_retries` attempts in all, with growing pauses from `general.retry_delay`.
+    /// If the command leaves the device in another mode, it is led back to the platform's default mode.
     ///
     /// With a `credential` the command runs in a session of its own, opened with it and closed afterwards.
     ///
@@ -13,23 +14,38 @@ extension DeviceClient {
         timeout: Duration? = nil,
         credential: Credential? = nil
     ) async throws(DeviceError) -> CommandResult {
-        let device = try self.device(named: device)
-        let command = DeviceCommand(command, timeout: timeout)
+        try await self.run(device, DeviceCommand(command, timeout: timeout), credential: credential)
+    }
+
+    /// Runs one command, with all that a ``DeviceCommand`` can say about it.
+    public func run(
+        _ device: String,
+        _ command: DeviceCommand,
+        credential: Credential? = nil
+    ) async throws(DeviceError) -> CommandResult {
+        try await self.perform(on: device, credential: credential) { session throws(DeviceError) in
+            try await session.runAlone(command)
+        }
+    }
+
+    /// Runs `body` on a device's session; again on a new one, if it throws an error that may pass and says that nothing reached the device.
+    func perform<Result: Sendable>(
+        on name: String,
+        credential: Credential?,
+        _ body: (DeviceSession) async throws(DeviceError) -> Result
+    ) async throws(DeviceError) -> Result {
+        let device = try self.device(named: name)
         let general = self.inventory.general
         let backoff = Backoff(base: general.retryDelay)
         var attempt = 1
         while true {
             do throws(DeviceError) {
-                guard let credential else {
-                    return try await self.withSession(for: device) { session throws(DeviceError) in
-                        try await session.run(command)
-                    }
-                }
-                return try await self.runInTemporarySession(device, credential, command)
+                guard let credential else { return try await self.withSession(for: device, body) }
+                return try await self.inTemporarySession(device, credential, body)
             } catch {
-                guard error.delivery == .notSent, error.isRetriable, attempt < general.connectionRetries else {
-                    throw error
-                }
+                guard error.delivery == .notSent, !error.sessionIsInStep, error.isRetriable,
+                    attempt < general.connectionRetries
+                else { throw error }
                 let pause = backoff.pause(after: attempt)
                 self.logger.info(
                     "trying again",
@@ -47,15 +63,13 @@ extension DeviceClient {
         }
     }
 
-    private func runInTemporarySession(
+    private func inTemporarySession<Result: Sendable>(
         _ device: Device,
         _ credential: Credential,
-        _ command: DeviceCommand
-    ) async throws(DeviceError) -> CommandResult {
+        _ body: (DeviceSession) async throws(DeviceError) -> Result
+    ) async throws(DeviceError) -> Result {
         do {
-            return try await self.withTemporarySession(for: device, credential: credential) {
-                try await $0.run(command)
-            }
+            return try await self.withTemporarySession(for: device, credential: credential) { try await body($0) }
         } catch let error as DeviceError {
             throw error
         } catch {
@@ -68,8 +82,12 @@ extension DeviceClient {
         let inventory = self.inventory
         if let device = inventory[expression] { return device }
         if let target = inventory.adHocTarget(expression) { return self.device(for: target, platform: nil) }
-        let close = Suggestion.closest(to: expression, among: inventory.deviceNames)
-        throw DeviceError(
+        throw self.unknownTarget(expression)
+    }
+
+    func unknownTarget(_ expression: String) -> DeviceError {
+        let close = Suggestion.closest(to: expression, among: self.inventory.deviceNames)
+        return DeviceError(
             code: "target.unknown",
             message:
                 "there is no device \(quoted(expression)) in the inventory, and it is no address (`user@host:port`)"

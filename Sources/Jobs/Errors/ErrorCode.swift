@@ -133,6 +133,13 @@ extension ErrorCode {
     package static let outputTooLarge = ErrorCode(
         "output.too_large", "The command printed more than the worker takes.", reached: true)
 
+    package static let operationUnsupported = ErrorCode(
+        "operation.unsupported", "The platform has no way to do what was asked; the message names what is missing.")
+    package static let backupUnwritable = ErrorCode(
+        "backup.unwritable", "The backup can't be written to its file.", reached: true)
+    package static let diffBaseline = ErrorCode(
+        "diff.baseline", "What the device was to be compared with can't be read.")
+
     // MARK: The file
 
     package static let transferRefused = ErrorCode(
@@ -148,6 +155,10 @@ extension ErrorCode {
         reached: true, retriable: true)
     package static let transferIncomplete = ErrorCode(
         "transfer.incomplete", "Fewer or more bytes arrived than the file has.", reached: true, retriable: true)
+
+    package static let transferCorrupt = ErrorCode(
+        "transfer.corrupt", "The device's hash of the file differs from the local one.", reached: true,
+        retriable: true)
 
     // MARK: The task
 
@@ -177,7 +188,9 @@ extension ErrorCode {
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
         dialogueEcho, dialogueInterrupt, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
+        operationUnsupported, backupUnwritable, diffBaseline,
         transferRefused, transferNoSuchFile, transferDenied, transferNoSpace, transferFailed, transferIncomplete,
+        transferCorrupt,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,
     ]
 }

@@ -58,6 +58,7 @@ let package = Package(
             name: "Devices",
             dependencies: [
                 "SSH", "Dialogue",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -8,6 +8,11 @@ public struct DeviceError: Error, Sendable, Hashable, CustomStringConvertible {
     public let message: String
     /// Whether the command reached the device.
     public let delivery: Delivery
+    /// The command was stopped, and the device has proven to be in step again: the session goes on. `false` where the session is closed, or the
+    /// error has nothing to do with it.
+    public var sessionIsInStep: Bool
+    /// The question that the device put and nobody had an answer for, with the code `dialogue.question`.
+    public var question: String?
     /// What the device had sent when it ended.
     public var partialOutput: [UInt8]
 
@@ -20,10 +25,19 @@ public struct DeviceError: Error, Sendable, Hashable, CustomStringConvertible {
         case unknown
     }
 
-    public init(code: String, message: String, delivery: Delivery = .notSent, partialOutput: [UInt8] = []) {
+    public init(
+        code: String,
+        message: String,
+        delivery: Delivery = .notSent,
+        sessionIsInStep: Bool = false,
+        question: String? = nil,
+        partialOutput: [UInt8] = []
+    ) {
         self.code = code
         self.message = message
         self.delivery = delivery
+        self.sessionIsInStep = sessionIsInStep
+        self.question = question
         self.partialOutput = partialOutput
     }
 

@@ -310,7 +310,7 @@ public final class OpenSSHServer: @unchecked Sendable {
     }
 
     /// Starts a shell script whose standard input ends when the returned descriptor is closed.
-    private static func spawnWatchdog(_ script: String) throws -> (process: pid_t, pipe: Int32) {
+    static func spawnWatchdog(_ script: String) throws -> (process: pid_t, pipe: Int32) {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw Failure(description: "no pipe") }
         // Not to be inherited by other children, which would keep it open.
@@ -325,7 +325,7 @@ public final class OpenSSHServer: @unchecked Sendable {
     }
 
     /// Reaps a child; its exit status, or -1.
-    private static func wait(for process: pid_t) -> Int32 {
+    static func wait(for process: pid_t) -> Int32 {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0 {
             guard errno == EINTR else { return -1 }

@@ -22,6 +22,8 @@ extension DeviceClient {
         public var maximumSessions: Int
         /// How long a device may take from the opened shell to its first prompt.
         public var signOnTimeout: Duration
+        /// How long a device may take to come back to its prompt from a command that timed out or was cancelled; after that its session is discarded.
+        public var interruptionTimeout: Duration
         /// Output of one command that is collected at most, in bytes; a command that prints more fails with `output.too_large`.
         public var maximumOutputBytes: Int
         /// Where connections live. `nil`: SwiftNIO's shared threads.
@@ -38,6 +40,7 @@ extension DeviceClient {
             onEvent: (@Sendable (DeviceEvent) -> Void)? = nil,
             maximumSessions: Int = 10_000,
             signOnTimeout: Duration = .seconds(30),
+            interruptionTimeout: Duration = .seconds(5),
             maximumOutputBytes: Int = 64 * 1024 * 1024,
             eventLoopGroup: (any EventLoopGroup)? = nil
         ) {
@@ -51,6 +54,7 @@ extension DeviceClient {
             self.onEvent = onEvent
             self.maximumSessions = maximumSessions
             self.signOnTimeout = signOnTimeout
+            self.interruptionTimeout = interruptionTimeout
             self.maximumOutputBytes = maximumOutputBytes
             self.eventLoopGroup = eventLoopGroup
         }

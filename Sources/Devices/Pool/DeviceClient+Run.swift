@@ -1,7 +1,7 @@
 extension DeviceClient {
     /// Runs one command on a device of the inventory (or an ad-hoc `user@host:port`). Opens the session on first use; tries again only
     /// what provably did not reach the device, and what only reads if its session was lost: `general.connection_retries` attempts in all,
-    /// with growing pauses from `general.retry_delay`.
+    /// with growing pauses from `general.retry_delay`. If the command leaves the device in another mode, it is led back to the platform's default mode.
     ///
     /// The return key of a command that may change something waits for the echo: see `DeviceCommand.waitsForEcho`.
     ///
@@ -21,22 +21,50 @@ extension DeviceClient {
         // By the platform's list; in doubt a command is a change.
         let isRead = self.isReadOnly(command, platform: device.platform)
         let command = DeviceCommand(command, timeout: timeout, waitsForEcho: !isRead)
-        let general = inventory.general
+        return try await self.perform(on: device, credential: credential, isRead: isRead) {
+            session throws(DeviceError) in try await session.runAlone(command)
+        }
+    }
+
+    /// Runs one command, with all that a ``DeviceCommand`` can say about it. It may change something as far as this call is concerned: it is never run
+    /// again.
+    public func run(
+        _ device: String,
+        _ command: DeviceCommand,
+        credential: Credential? = nil
+    ) async throws(DeviceError) -> CommandResult {
+        try await self.perform(on: device, credential: credential) { session throws(DeviceError) in
+            try await session.runAlone(command)
+        }
+    }
+
+    func perform<Result: Sendable>(
+        on name: String,
+        credential: Credential?,
+        _ body: (DeviceSession) async throws(DeviceError) -> Result
+    ) async throws(DeviceError) -> Result {
+        try await self.perform(on: self.device(named: name), credential: credential, isRead: false, body)
+    }
+
+    /// Runs `body` on a device's session; again on a new one, if it throws an error that may pass and says that nothing reached the device, or if it only
+    /// reads and the session was lost.
+    private func perform<Result: Sendable>(
+        on device: Device,
+        credential: Credential?,
+        isRead: Bool,
+        _ body: (DeviceSession) async throws(DeviceError) -> Result
+    ) async throws(DeviceError) -> Result {
+        let general = self.inventory.general
         let backoff = Backoff(base: general.retryDelay)
         var attempt = 1
         while true {
             do throws(DeviceError) {
-                guard let credential else {
-                    return try await self.withSession(for: device) { session throws(DeviceError) in
-                        try await session.run(command)
-                    }
-                }
-                return try await self.runInTemporarySession(device, credential, command)
+                guard let credential else { return try await self.withSession(for: device, body) }
+                return try await self.inTemporarySession(device, credential, body)
             } catch {
-                let mayRunAgain = error.delivery == .notSent || (isRead && error.code == "session.lost")
-                guard mayRunAgain, error.isRetriable, attempt < general.connectionRetries else {
-                    throw error
-                }
+                let mayRunAgain =
+                    error.delivery == .notSent && !error.sessionIsInStep || isRead && error.code == "session.lost"
+                guard mayRunAgain, error.isRetriable, attempt < general.connectionRetries else { throw error }
                 let pause = backoff.pause(after: attempt)
                 self.logger.info(
                     "trying again",
@@ -54,15 +82,13 @@ extension DeviceClient {
         }
     }
 
-    private func runInTemporarySession(
+    private func inTemporarySession<Result: Sendable>(
         _ device: Device,
         _ credential: Credential,
-        _ command: DeviceCommand
-    ) async throws(DeviceError) -> CommandResult {
+        _ body: (DeviceSession) async throws(DeviceError) -> Result
+    ) async throws(DeviceError) -> Result {
         do {
-            return try await self.withTemporarySession(for: device, credential: credential) {
-                try await $0.run(command)
-            }
+            return try await self.withTemporarySession(for: device, credential: credential) { try await body($0) }
         } catch let error as DeviceError {
             throw error
         } catch {
@@ -78,8 +104,12 @@ extension DeviceClient {
     private func device(named expression: String, in inventory: Inventory) throws(DeviceError) -> Device {
         if let device = inventory[expression] { return device }
         if let target = inventory.adHocTarget(expression) { return self.device(for: target, platform: nil) }
-        let close = Suggestion.closest(to: expression, among: inventory.deviceNames)
-        throw DeviceError(
+        throw self.unknownTarget(expression)
+    }
+
+    func unknownTarget(_ expression: String) -> DeviceError {
+        let close = Suggestion.closest(to: expression, among: self.inventory.deviceNames)
+        return DeviceError(
             code: "target.unknown",
             message:
                 "there is no device \(quoted(expression)) in the inventory, and it is no address (`user@host:port`)"

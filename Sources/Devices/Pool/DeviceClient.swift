@@ -68,6 +68,7 @@ public final class DeviceClient: Sendable {
             knownHosts: knownHosts,
             credentials: self.credentials,
             signOnTimeout: configuration.signOnTimeout,
+            interruptionTimeout: configuration.interruptionTimeout,
             maximumOutputBytes: configuration.maximumOutputBytes,
             logger: logger
         )

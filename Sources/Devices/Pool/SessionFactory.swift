@@ -11,6 +11,7 @@ struct SessionFactory: Sendable {
     let knownHosts: KnownHosts
     let credentials: CredentialResolver
     let signOnTimeout: Duration
+    let interruptionTimeout: Duration
     let maximumOutputBytes: Int
     let logger: Logger
 
@@ -40,6 +41,7 @@ struct SessionFactory: Sendable {
             enableSecret: credential.enableSecret,
             commandTimeout: inventory.general.timeout,
             signOnTimeout: self.signOnTimeout,
+            interruptionTimeout: self.interruptionTimeout,
             outputLimit: self.maximumOutputBytes
         )
         let login = LoginRequest(

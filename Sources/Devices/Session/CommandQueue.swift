@@ -1,9 +1,16 @@
 import NIOCore
 
+/// A request that may belong to a turn: several requests in a row that no other comes between.
+protocol QueuedRequest: Identifiable {
+    var turn: ID? { get }
+}
+
 /// Whose turn it is on a session: one command at a time, in order of arrival. A value; the session performs what it says.
-struct CommandQueue<Request: Identifiable> {
+struct CommandQueue<Request: QueuedRequest> {
     private(set) var running: Request?
     private var waiting: CircularBuffer<Request> = []
+    /// The turn that the session is given to: only its requests start.
+    private(set) var holder: Request.ID?
     /// Nothing is taken any more, and why.
     private(set) var refusal: DeviceError?
 
@@ -11,7 +18,7 @@ struct CommandQueue<Request: Identifiable> {
 
     var waitingCount: Int { self.waiting.count }
     /// Whether there is nothing to do.
-    var isEmpty: Bool { self.running == nil && self.waiting.isEmpty }
+    var isEmpty: Bool { self.running == nil && self.holder == nil && self.waiting.isEmpty }
 
     /// - Throws: the reason, when nothing is taken any more.
     mutating func append(_ request: Request) throws(DeviceError) {
@@ -21,15 +28,27 @@ struct CommandQueue<Request: Identifiable> {
 
     /// The next request, when its turn has come. From then on it is `running`.
     mutating func startNext() -> Request? {
-        guard self.running == nil, self.refusal == nil, let next = self.waiting.popFirst() else { return nil }
-        self.running = next
-        return next
+        guard self.running == nil, self.refusal == nil else { return nil }
+        guard let holder = self.holder else {
+            self.running = self.waiting.popFirst()
+            return self.running
+        }
+        guard let position = self.waiting.firstIndex(where: { $0.turn == holder }) else { return nil }
+        self.running = self.waiting.remove(at: position)
+        return self.running
     }
 
     /// The running request is over.
     mutating func finish() -> Request? {
         defer { self.running = nil }
         return self.running
+    }
+
+    /// Gives the session to a turn until `endTurn`.
+    mutating func beginTurn(_ id: Request.ID) { self.holder = id }
+
+    mutating func endTurn(_ id: Request.ID) {
+        if self.holder == id { self.holder = nil }
     }
 
     enum Cancellation {

@@ -8,14 +8,25 @@ public struct CommandResult: Sendable, Hashable {
     public var failure: String?
     /// On platforms that have one (`linux`).
     public var exitStatus: Int?
+    /// The device ended the session, as the command (`DeviceCommand.endsSession`) was declared to make it do. A command that was declared so and
+    /// came back to the prompt has not.
+    public var endedSession: Bool
     /// From the command's turn until the next prompt or the exit status.
     public var elapsed: Duration
 
-    public init(command: String, output: [UInt8], failure: String? = nil, exitStatus: Int? = nil, elapsed: Duration) {
+    public init(
+        command: String,
+        output: [UInt8],
+        failure: String? = nil,
+        exitStatus: Int? = nil,
+        endedSession: Bool = false,
+        elapsed: Duration
+    ) {
         self.command = command
         self.output = output
         self.failure = failure
         self.exitStatus = exitStatus
+        self.endedSession = endedSession
         self.elapsed = elapsed
     }
 

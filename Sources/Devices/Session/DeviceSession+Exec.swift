@@ -20,7 +20,13 @@ extension DeviceSession {
 
     private func executionEnded(_ id: UInt64, _ exit: SSHExit) {
         guard self.queue.running?.id == id else { return }
+        if let error = self.interruptionError(isInStep: true) {
+            self.fail(error)
+            return self.startNext()
+        }
         switch exit {
+        case .status where self.matchedFailure != nil:
+            self.finish(failure: self.matchedFailure, exitStatus: exit.status)
         case .status(0): self.finish(failure: nil, exitStatus: 0)
         case .status(let status): self.finish(failure: "exit status \(status)", exitStatus: status)
         case .signal(let name): self.finish(failure: "killed by signal \(name)")
@@ -40,5 +46,23 @@ extension DeviceSession {
             self.startNext()
         default: self.lost(error)
         }
+    }
+
+    /// The first line of the output that one of the command's own failure patterns matches.
+    private var matchedFailure: String? {
+        guard let patterns = self.queue.running?.options.failurePatterns, !patterns.isEmpty else { return nil }
+        for line in self.collected.split(separator: 0x0A) {
+            let line = Array(line)
+            if patterns.contains(where: { $0.matches(line) }) {
+                return String(decoding: line.prefix(500), as: UTF8.self)
+            }
+        }
+        return nil
+    }
+}
+
+extension SSHExit {
+    fileprivate var status: Int? {
+        if case .status(let status) = self { status } else { nil }
     }
 }

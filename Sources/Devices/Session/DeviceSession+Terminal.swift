@@ -66,8 +66,14 @@ extension DeviceSession {
         self.signOn = nil
     }
 
-    func beginInTerminal(_ command: DeviceCommand) {
-        self.converse { machine, actions in machine.run(command.text, gated: command.waitsForEcho, &actions) }
+    func beginInTerminal(_ request: PendingCommand) {
+        self.converse { machine, actions in
+            if request.changesMode {
+                machine.enterMode(request.command.text, &actions)
+            } else {
+                machine.run(request.command.text, request.options, &actions)
+            }
+        }
     }
 
     /// Takes leave of the device in its own words, if it is ready to hear them.
@@ -91,7 +97,7 @@ extension DeviceSession {
     }
 
     /// Lets the machine take one event, and performs what it asks for.
-    private func converse(_ event: (inout DialogueMachine, inout [DialogueMachine.Action]) -> Void) {
+    func converse(_ event: (inout DialogueMachine, inout [DialogueMachine.Action]) -> Void) {
         var actions: [DialogueMachine.Action] = []
         guard let isReady = self.machine?.take(event, &actions) else { return }
         for action in actions where self.closing == nil { self.perform(action) }
@@ -107,7 +113,7 @@ extension DeviceSession {
         case .stopTimer: self.stopDialogueTimer()
         case .output(let bytes): self.take(ByteBuffer(bytes: bytes))
         case .ready: self.signOnEnded(.success(()))
-        case .finished(let completion): self.finish(failure: completion.failure)
+        case .finished(let completion): self.completed(completion)
         case .failed(let error): self.dialogueFailed(error)
         }
     }
@@ -142,12 +148,13 @@ extension DeviceSession {
         self.shutDown(
             DeviceError(
                 code: "session.closed", message: "\(self.device.name): the session was closed: \(error.message)"),
-            running: DeviceError(
-                code: error.code,
-                message: message,
-                delivery: self.runningDelivery,
-                partialOutput: self.collected
-            )
+            running: self.interruptionError(isInStep: false)
+                ?? DeviceError(
+                    code: error.code,
+                    message: message,
+                    delivery: self.runningDelivery,
+                    partialOutput: self.collected
+                )
         )
     }
 

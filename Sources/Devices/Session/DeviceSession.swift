@@ -28,14 +28,20 @@ public actor DeviceSession {
     private nonisolated let acceptsCommands = NIOLockedValueBox(false)
 
     var connection: SSHConnection?
+    /// Whether the device has not yet refused a second channel on the connection.
+    var takesSecondChannel = true
     var queue = CommandQueue<PendingCommand>()
     /// Of the running command.
     var collected: [UInt8] = []
     var collects = false
     var startedAt: NIODeadline = .distantPast
-    private var timeLimit = CommandTimeLimit()
+    var timeLimit = CommandTimeLimit()
     private var commandTimer: Scheduled<Void>?
+    /// Why the running command is being stopped: see DeviceSession+Interruption.
+    var interruption: Interruption?
     private nonisolated let lastRequest = NIOLockedValueBox<UInt64>(0)
+    /// The last request of `runAlone` that has left the device in another mode.
+    private nonisolated let strayed = NIOLockedValueBox<UInt64>(0)
     private var isBusy = false
     /// Set while the pool knows the session: before that, the end of it is the error that `open` throws.
     private var isReporting = false
@@ -68,13 +74,25 @@ public actor DeviceSession {
         self.report = report
     }
 
-    struct PendingCommand: Identifiable {
+    struct PendingCommand: QueuedRequest {
+        enum Kind { case command, probe, mode, turn }
+
         let id: UInt64
+        /// The turn that it belongs to.
+        let turn: UInt64?
+        let kind: Kind
+        /// For `mode`, its text is the mode's name.
         let command: DeviceCommand
+        let options: CommandOptions
+        /// It is a turn of its own: see `runAlone`.
+        let isAlone: Bool
         let output: (@Sendable (ByteBuffer) -> Void)?
         let continuation: CheckedContinuation<Result<CommandResult, DeviceError>, Never>
         /// Set when the caller is cancelled before the request has come in.
         let isCancelled: NIOLoopBoundBox<Bool>
+
+        var isProbe: Bool { self.kind == .probe }
+        var changesMode: Bool { self.kind == .mode }
     }
 
     // MARK: Commands
@@ -82,9 +100,11 @@ public actor DeviceSession {
     /// Runs one command.
     ///
     /// `output` is called on the session's event loop with pieces of output while they come; the result holds the whole output as well unless
-    /// `DeviceCommand.collectsOutput` is false.
-    /// After a time-out or cancellation the session is interrupted and closed; it is never used again out of step. A caller that is cancelled
-    /// while it waits for its turn just leaves.
+    /// `DeviceCommand.collectsOutput` is false. A mode that the command leaves the device in stays.
+    ///
+    /// On a time-out or cancellation the device gets its interrupt key. The session goes on if the device then proves to be in step
+    /// (`DeviceError.sessionIsInStep`), and is closed otherwise; it is never used out of step. A caller that is cancelled while it waits for its
+    /// turn just leaves.
     /// - Throws: `DeviceError`: its `delivery` tells whether the command may have run. A command that the device rejects is not thrown but a
     ///   result with `failure` set.
     public nonisolated func run(
@@ -92,7 +112,23 @@ public actor DeviceSession {
         output: (@Sendable (ByteBuffer) -> Void)? = nil
     ) async throws(DeviceError) -> CommandResult {
         try self.check(command)
-        return try await self.submit(command, output: output)
+        let options = try command.options(on: self.plan.platform, device: self.device.name)
+        return try await self.submit(command, .command, options, output: output)
+    }
+
+    /// As `run`, but the device is back in its default mode before anybody else's command runs.
+    nonisolated func runAlone(_ command: DeviceCommand) async throws(DeviceError) -> CommandResult {
+        try self.check(command)
+        let options = try command.options(on: self.plan.platform, device: self.device.name)
+        return try await self.submit(command, .command, options, isAlone: true, output: nil)
+    }
+
+    /// Waits for a turn; gives back its number.
+    func takeTurn() async throws(DeviceError) -> UInt64 {
+        _ = try await self.submit("", .turn, CommandOptions(), output: nil)
+        // Nothing else can have run since: the turn was resumed on this actor, and holds the queue.
+        guard let turn = self.queue.holder else { throw DeviceError.sessionClosed(self.device.name) }
+        return turn
     }
 
     /// Proves that the device still answers: with a return key at the prompt, on exec channels with the command `true`. Waits for its turn as a
@@ -100,10 +136,14 @@ public actor DeviceSession {
     ///
     /// - Throws: `command.timeout`, `session.lost`, …; never with a `delivery` in doubt, as nothing was asked of the device.
     public nonisolated func probe(timeout: Duration = .seconds(10)) async throws(DeviceError) {
+        try await self.probe(timeout: timeout, in: nil)
+    }
+
+    nonisolated func probe(timeout: Duration = .seconds(10), in turn: Turn?) async throws(DeviceError) {
         let text = self.plan.platform.transport == .exec ? "true" : ""
         let probe = DeviceCommand(text, timeout: timeout, collectsOutput: false, waitsForEcho: false)
         do throws(DeviceError) {
-            _ = try await self.submit(probe, output: nil)
+            _ = try await self.submit(probe, .probe, CommandOptions(isGated: false), turn: turn?.id, output: nil)
         } catch {
             throw DeviceError(code: error.code, message: error.message)
         }
@@ -111,8 +151,12 @@ public actor DeviceSession {
 
     /// Waits for the answer outside of the actor: the caller's task goes to no other thread than its own, and the event loop hears of the command
     /// by one message at most.
-    private nonisolated func submit(
+    nonisolated func submit(
         _ command: DeviceCommand,
+        _ kind: PendingCommand.Kind,
+        _ options: CommandOptions,
+        turn: UInt64? = nil,
+        isAlone: Bool = false,
         output: (@Sendable (ByteBuffer) -> Void)?
     ) async throws(DeviceError) -> CommandResult {
         guard !Task.isCancelled else { throw DeviceError.cancelled(self.device.name) }
@@ -125,7 +169,8 @@ public actor DeviceSession {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let request = PendingCommand(
-                    id: id, command: command, output: output, continuation: continuation, isCancelled: isCancelled)
+                    id: id, turn: turn, kind: kind, command: command, options: options, isAlone: isAlone,
+                    output: output, continuation: continuation, isCancelled: isCancelled)
                 self.onLoop { $0.add(request) }
             }
         } onCancel: {
@@ -134,6 +179,7 @@ public actor DeviceSession {
                 self.assumeIsolated { $0.cancel(id) }
             }
         }
+        if isAlone, self.strayed.withLockedValue({ $0 == id }) { await self.endTurn(Turn(id: id)) }
         return try result.get()
     }
 
@@ -157,17 +203,6 @@ public actor DeviceSession {
         }
     }
 
-    /// Ends one user's work on the session. If its commands have left the device in another mode than the platform's default (in the middle of
-    /// configuration, say), the session is closed: whoever comes next must never begin where somebody else left off.
-    package func endWork() async {
-        guard self.machine?.isInDefaultMode == false else { return }
-        self.logger.debug(
-            "Session closed: it was left in another mode",
-            metadata: ["device": "\(self.device.name)", "mode": "\(self.machine?.modeName ?? "unknown")"]
-        )
-        await self.close()
-    }
-
     /// Whether the session can take commands.
     public nonisolated var isOpen: Bool { self.acceptsCommands.withLockedValue { $0 } }
 
@@ -185,7 +220,7 @@ public actor DeviceSession {
         return self.closing
     }
 
-    private nonisolated func check(_ command: DeviceCommand) throws(DeviceError) {
+    nonisolated func check(_ command: DeviceCommand) throws(DeviceError) {
         let isTerminal = self.plan.platform.transport == .terminal
         guard !command.text.isEmpty,
             isTerminal ? !command.text.hasControlCharacters : !command.text.utf8.contains(0)
@@ -203,7 +238,7 @@ public actor DeviceSession {
     func startNext() {
         if let request = self.queue.startNext() {
             self.setBusy(true)
-            self.begin(request)
+            if request.kind == .turn { self.beginTurn(request) } else { self.begin(request) }
         } else if self.queue.isEmpty {
             self.setBusy(false)
         }
@@ -219,6 +254,12 @@ public actor DeviceSession {
         if self.isReporting { self.report(event) }
     }
 
+    private func beginTurn(_ request: PendingCommand) {
+        _ = self.queue.finish()
+        self.queue.beginTurn(request.id)
+        request.continuation.resume(returning: .success(CommandResult(command: "", output: [], elapsed: .zero)))
+    }
+
     private func begin(_ request: PendingCommand) {
         self.collected = []
         self.collects = request.command.collectsOutput
@@ -227,7 +268,7 @@ public actor DeviceSession {
         self.timeLimit.start(timeout, from: self.startedAt)
         self.watchTimeLimit()
         switch self.plan.platform.transport {
-        case .terminal: self.beginInTerminal(request.command)
+        case .terminal: self.beginInTerminal(request)
         case .exec: self.beginExecution(request)
         }
     }
@@ -239,7 +280,7 @@ public actor DeviceSession {
         guard self.collects else { return }
         guard self.collected.count + piece.readableBytes <= self.plan.outputLimit else {
             self.collects = false
-            return self.interrupt(
+            return self.interruptSoon(
                 code: "output.too_large",
                 message:
                     "the command's output is larger than \(self.plan.outputLimit) bytes; narrow the command, or take the output in pieces"
@@ -249,7 +290,7 @@ public actor DeviceSession {
     }
 
     /// The running command has been answered. The caller starts the next one.
-    func finish(failure: String?, exitStatus: Int? = nil) {
+    func finish(failure: String?, exitStatus: Int? = nil, endedSession: Bool = false) {
         self.end { session, request in
             .success(
                 CommandResult(
@@ -257,6 +298,7 @@ public actor DeviceSession {
                     output: session.collected,
                     failure: failure,
                     exitStatus: exitStatus,
+                    endedSession: endedSession,
                     elapsed: Duration(NIODeadline.now() - session.startedAt)
                 )
             )
@@ -271,7 +313,15 @@ public actor DeviceSession {
     private func end(_ result: (isolated DeviceSession, PendingCommand) -> Result<CommandResult, DeviceError>) {
         guard let request = self.queue.finish() else { return }
         self.timeLimit.end()
-        request.continuation.resume(returning: result(self, request))
+        let result = result(self, request)
+        self.interruption?.timer?.cancel()
+        self.interruption = nil
+        // Until its caller has led the device back, nobody else's turn comes.
+        if request.isAlone, self.machine?.isInDefaultMode == false {
+            self.queue.beginTurn(request.id)
+            self.strayed.withLockedValue { $0 = request.id }
+        }
+        request.continuation.resume(returning: result)
         self.collected = []
     }
 
@@ -311,23 +361,6 @@ public actor DeviceSession {
         )
     }
 
-    /// Ends the running command, and with it the session: nobody could tell its late output from the next command's.
-    func interrupt(code: String, message: String) {
-        self.shell?.write(ByteBuffer(bytes: [0x03]))
-        let running = DeviceError(
-            code: code,
-            message: "\(self.device.name): \(message)",
-            delivery: self.runningDelivery,
-            partialOutput: self.collected
-        )
-        let waiting = DeviceError(
-            code: "session.closed",
-            message:
-                "\(self.device.name): the session was closed because the command before this one was interrupted (\(code))"
-        )
-        self.shutDown(waiting, running: running)
-    }
-
     /// Whether the running command has reached the device, as far as anybody can know.
     var runningDelivery: DeviceError.Delivery {
         switch self.plan.platform.transport {
@@ -365,14 +398,19 @@ public actor DeviceSession {
 
     /// The shell or the connection has ended.
     func lost(_ reason: SSHError?) {
+        guard self.closing == nil else { return }
+        self.completeEndingCommand()
         let message = reason?.message ?? "the device ended the session"
         let waiting = DeviceError(code: "session.lost", message: "\(self.device.name): \(message)")
-        let running = DeviceError(
-            code: "session.lost",
-            message: "\(self.device.name): the session was lost in the middle of the command: \(message)",
-            delivery: self.runningDelivery,
-            partialOutput: self.collected
-        )
+        let interrupted = self.interruptionError(isInStep: false)
+        let running =
+            interrupted
+            ?? DeviceError(
+                code: "session.lost",
+                message: "\(self.device.name): the session was lost in the middle of the command: \(message)",
+                delivery: self.runningDelivery,
+                partialOutput: self.collected
+            )
         self.shutDown(waiting, running: running)
     }
 
@@ -384,6 +422,8 @@ public actor DeviceSession {
         let waiting = self.queue.refuse(error)
         let interrupted = self.queue.finish()
         self.commandTimer?.cancel()
+        self.interruption?.timer?.cancel()
+        self.interruption = nil
         self.stopDialogueTimer()
         self.execution?.cancel()
         self.logger.debug(

@@ -14,6 +14,8 @@ struct SessionPlan: Sendable {
     var commandTimeout: Duration
     /// From the opened shell to the first prompt, paging turned off.
     var signOnTimeout: Duration
+    /// How long a device may take to come back to its prompt from a command that is interrupted, before the session is discarded.
+    var interruptionTimeout: Duration
     /// Collected output of one command, in bytes.
     var outputLimit: Int
 }

@@ -28,6 +28,10 @@ extension DefinitionReader {
         try self.steps(self.take("save"), modes)
     }
 
+    mutating func backup(modes: [Mode]) throws(PlatformError) -> [CommandStep] {
+        try self.steps(self.take("backup"), modes)
+    }
+
     mutating func fileTransfer(modes: [Mode]) throws(PlatformError) -> FileTransferMethod {
         guard let node = self.take("file_transfer") else {
             return FileTransferMethod(transport: .sftp, directory: "", checksum: nil)

@@ -22,6 +22,8 @@ import Yams
 /// | `interrupt` | keys that stop a running command, tried in order | Ctrl-C |
 /// | `configuration` | `mode` for configuration lines; lists of commands `commit`, `commit_confirmed` and `confirm`, `abort`, `diff` | none |
 /// | `save` | commands that make the running configuration outlive a restart | none |
+/// | `backup` | commands that print the configuration | none |
+/// | `volatile_patterns` | lines of that output that change by themselves | none |
 /// | `file_transfer` | `method` (`sftp`, `scp`, `none`), `directory`, `checksum` (`algorithm`, `command`, `mode`) | `sftp` |
 /// | `read_only_patterns` | commands that change nothing; each must match the whole line | none |
 /// | `read_only_excludes` | no command that one of these matches anywhere is read-only | none |
@@ -58,6 +60,10 @@ package struct PlatformDefinition: Sendable {
     package let configuration: ConfigurationProcedure?
     /// What makes the running configuration outlive a restart; empty where it does anyway, or where nobody has said.
     package let save: [CommandStep]
+    /// What prints the configuration; empty where nobody has said.
+    package let backup: [CommandStep]
+    /// Lines of output that change without anybody's doing: times, counters, checksums.
+    package let volatilePatterns: [Pattern]
     package let fileTransfer: FileTransferMethod
 
     /// What was odd in the file but does no harm: unknown keys and the like.
@@ -111,6 +117,8 @@ package struct PlatformDefinition: Sendable {
         )
         self.configuration = try reader.configuration(modes: self.rules.modes)
         self.save = try reader.save(modes: self.rules.modes)
+        self.backup = try reader.backup(modes: self.rules.modes)
+        self.volatilePatterns = try reader.patterns("volatile_patterns")
         self.fileTransfer = try reader.fileTransfer(modes: self.rules.modes)
         self.notes = reader.finish()
     }

@@ -136,6 +136,13 @@ extension ErrorCode {
     package static let outputTooLarge = ErrorCode(
         "output.too_large", "The command printed more than the worker takes.", reached: true)
 
+    package static let operationUnsupported = ErrorCode(
+        "operation.unsupported", "The platform has no way to do what was asked; the message names what is missing.")
+    package static let backupUnwritable = ErrorCode(
+        "backup.unwritable", "The backup can't be written to its file.", reached: true)
+    package static let diffBaseline = ErrorCode(
+        "diff.baseline", "What the device was to be compared with can't be read.")
+
     // MARK: The file
 
     package static let transferRefused = ErrorCode(
@@ -157,6 +164,10 @@ extension ErrorCode {
     package static let transferMismatch = ErrorCode(
         "transfer.mismatch", "The file's SHA-256 is another one than the job says; the old file was left as it was.",
         reached: true)
+
+    package static let transferCorrupt = ErrorCode(
+        "transfer.corrupt", "The device's hash of the file differs from the local one.", reached: true,
+        retriable: true)
 
     // MARK: The task
 
@@ -186,8 +197,9 @@ extension ErrorCode {
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
         dialogueEcho, dialogueInterrupt, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
+        operationUnsupported, backupUnwritable, diffBaseline,
         transferRefused, transferNoSuchFile, transferDenied, transferNoSpace, transferFailed, transferIncomplete,
-        transferTimeout, transferMismatch,
+        transferTimeout, transferMismatch, transferCorrupt,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,
     ]
 }

@@ -34,58 +34,46 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         guard self.concurrency > 0 else { throw ValidationError("--concurrency must be at least 1.") }
         let inventory = try Inventory(path: self.inventory)
-        let resolution = inventory.resolve(self.targets.split(separator: ",").map(String.init))
-        for unknown in resolution.unknown {
-            Console.error("\(unknown): target.unknown: nothing in the inventory has this name")
-        }
         let configuration = DeviceClient.Configuration(
             inventory: inventory,
             knownHostsFile: self.knownHosts,
             platformDirectory: self.platforms
         )
-        let commands = self.commands
+        let targets = self.targets.split(separator: ",").map(String.init)
+        let commands = self.commands.map { DeviceCommand($0) }
         let concurrency = self.concurrency
-        let targets = resolution.devices + resolution.adHoc.map(\.expression)
         var logger = self.log.logger("tether.run")
         logger.logLevel = max(self.log.logLevel, .warning)
-        let failures = try await DeviceClient.withClient(configuration, logger: logger) { client in
-            await withTaskGroup(of: Bool.self) { tasks in
-                var waiting = targets.makeIterator()
-                func startNext() {
-                    guard let target = waiting.next() else { return }
-                    tasks.addTask { await Self.run(commands, on: target, client: client) }
-                }
-                for _ in 0..<concurrency { startNext() }
-                var failures = 0
-                while let succeeded = await tasks.next() {
-                    if !succeeded { failures += 1 }
-                    startNext()
-                }
-                return failures
-            }
+        let succeeded = try await DeviceClient.withClient(configuration, logger: logger) { client in
+            let results = await client.run(on: targets, commands, atMost: concurrency) { Self.show($0) }
+            return results.allSatisfy { (try? $0.result.get().succeeded) ?? false }
         }
-        if failures > 0 || !resolution.unknown.isEmpty { throw ExitCode(1) }
+        if !succeeded { throw ExitCode(1) }
     }
 
-    private static func run(_ commands: [String], on target: String, client: DeviceClient) async -> Bool {
+    private static func show(_ result: TargetResult<SequenceResult>) {
+        let target = result.target
+        let sequence: SequenceResult
+        switch result.result {
+        case .success(let value): sequence = value
+        case .failure(let error): return Console.error("\(target): \(error)")
+        }
         var text = ""
-        for command in commands {
-            do {
-                let result = try await client.run(target, command)
+        for step in sequence.steps {
+            let command = step.command.text
+            switch step.outcome {
+            case .answered(let result):
                 text +=
-                    "── \(target) · \(command) · \(result.failure == nil ? "succeeded" : "failed") · \(Console.time(result.elapsed))\n"
-                text += result.text.hasSuffix("\n") || result.output.isEmpty ? result.text : result.text + "\n"
-                if result.failure != nil {
-                    Console.write(text)
-                    return false
-                }
-            } catch {
+                    "── \(target) · \(command) · \(step.succeeded ? "succeeded" : "failed") · \(Console.time(result.elapsed))\n"
+                text += Self.line(result.text)
+            case .failed(let error):
                 text += "── \(target) · \(command) · \(error)\n"
-                Console.write(text)
-                return false
+                text += Self.line(String(decoding: error.partialOutput, as: UTF8.self))
+            case .notRun: break
             }
         }
         Console.write(text)
-        return true
     }
+
+    private static func line(_ text: String) -> String { text.isEmpty || text.hasSuffix("\n") ? text : text + "\n" }
 }

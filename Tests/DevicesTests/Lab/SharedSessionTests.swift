@@ -265,7 +265,7 @@ struct SharedSessionTests {
     }
 
     @Test(
-        "work that leaves the device in another mode takes the session with it; work that doesn't leaves it open",
+        "work that leaves the device in another mode is followed by the way back, in the same session",
         arguments: [Personality.ciscoIOSXE, .aristaEOS, .juniperJunos])
     func leftInConfiguration(_ personality: Personality) async throws {
         let lab = try TestLab([personality])
@@ -278,10 +278,10 @@ struct SharedSessionTests {
                 #expect(session.isOpen)
                 _ = try await session.run(DeviceCommand(configure))
                 await session.endWork()
-                #expect(!session.isOpen)
+                #expect(session.isOpen)
             }
             #expect(try await client.run(lab.name, "show version").failure == nil)
-            #expect(lab.device.counters.logins == 2)
+            #expect(lab.device.counters.logins == 1)
         }
     }
 }

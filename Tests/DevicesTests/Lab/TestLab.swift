@@ -42,7 +42,8 @@ struct TestLab {
                     )
                 }
             ),
-            signOnTimeout: .seconds(20)
+            signOnTimeout: .seconds(20),
+            interruptionTimeout: .seconds(1)
         )
     }
 

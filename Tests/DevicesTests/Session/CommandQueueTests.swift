@@ -4,7 +4,10 @@ import Testing
 
 @Suite("The queue of a session's commands")
 struct CommandQueueTests {
-    private struct Request: Identifiable, Equatable { let id: Int }
+    private struct Request: QueuedRequest, Equatable {
+        let id: Int
+        var turn: Int?
+    }
 
     @Test("one at a time, in order of arrival")
     func order() throws {

@@ -1,0 +1,91 @@
+import Dialogue
+import Foundation
+import NIOPosix
+
+/// What a device's output is compared with.
+public enum DiffBaseline: Sendable, Hashable {
+    case text(String)
+    /// A file on this machine, such as an earlier backup.
+    case file(String)
+    case backup(ConfigurationBackup)
+}
+
+/// What has changed since the baseline.
+public struct DiffResult: Sendable, Hashable {
+    /// In the unified format, from the baseline to the device; empty when nothing has changed.
+    public var unified: String
+    /// Lines that only the baseline has, and that only the device has.
+    public var removed: Int
+    public var added: Int
+    /// What the device told, whole.
+    public var current: String
+
+    public var hasChanged: Bool { self.removed > 0 || self.added > 0 }
+}
+
+extension DeviceSession {
+    /// Compares what the device tells with a baseline, line by line. Lines that change by themselves (the platform's `volatile_patterns`: times,
+    /// counters, checksums) and blank ones don't count.
+    ///
+    /// - Parameters:
+    ///   - command: What to compare the output of; `nil`: the platform's backup commands.
+    ///   - patterns: Besides the platform's, regular expressions (PCRE, without regard to case) of lines that don't count.
+    /// - Throws: `diff.baseline` when there is no such file, `command.invalid`, or as ``backup(to:)`` and ``run(_:output:)``.
+    public func diff(
+        against baseline: DiffBaseline,
+        of command: DeviceCommand? = nil,
+        ignoring patterns: [String] = []
+    ) async throws(DeviceError) -> DiffResult {
+        var ignored = self.plan.platform.volatilePatterns
+        do throws(PatternError) {
+            for pattern in patterns { ignored.append(try Pattern(pattern)) }
+        } catch {
+            throw DeviceCommand.invalid(self.device.name, "\(error)")
+        }
+        let (name, old) = try await self.text(of: baseline)
+        let current: String
+        if let command {
+            let answer = try await self.runAlone(command)
+            try self.refuseFailure(answer)
+            current = answer.text
+        } else {
+            current = try await self.backup().text
+        }
+        let difference = TextDifference(Self.lines(of: old, but: ignored), Self.lines(of: current, but: ignored))
+        return DiffResult(
+            unified: difference.unified(from: name, to: self.device.name),
+            removed: difference.removed,
+            added: difference.inserted,
+            current: current
+        )
+    }
+
+    private func text(of baseline: DiffBaseline) async throws(DeviceError) -> (name: String, text: String) {
+        switch baseline {
+        case .text(let text): return ("baseline", text)
+        case .backup(let backup): return (backup.file ?? "backup", backup.text)
+        case .file(let path):
+            do {
+                let data = try await NIOThreadPool.singleton.runIfActive {
+                    try Data(contentsOf: URL(fileURLWithPath: path))
+                }
+                return (path, String(decoding: data, as: UTF8.self))
+            } catch {
+                throw DeviceError(
+                    code: "diff.baseline",
+                    message: "the baseline \(quoted(path)) can't be read: \(error.localizedDescription)")
+            }
+        }
+    }
+
+    private static func lines(of text: String, but patterns: [Pattern]) -> [Substring] {
+        text.split(whereSeparator: \.isNewline).compactMap { line in
+            // Blanks at the end are the terminal's, not the configuration's.
+            var line = line
+            while line.last?.isWhitespace == true { line.removeLast() }
+            guard !line.isEmpty else { return nil }
+            let bytes = Array(line.utf8)
+            return patterns.contains { $0.matches(bytes) } ? nil : line
+        }
+    }
+}

@@ -12,6 +12,11 @@ import Testing
 /// Any event loop.
 var anyLoop: any EventLoop { MultiThreadedEventLoopGroup.singleton.next() }
 
+extension Logger {
+    /// Drops everything: for tests that would fill the output.
+    static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+}
+
 /// Waits until `condition` holds. `false` if it doesn't within the time.
 func until(within bound: Duration = .seconds(30), _ condition: () async -> Bool) async -> Bool {
     let deadline = ContinuousClock.now + bound

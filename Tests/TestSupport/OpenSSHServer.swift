@@ -298,7 +298,7 @@ public final class OpenSSHServer: @unchecked Sendable {
     }
 
     /// Starts a shell script whose standard input ends when the returned descriptor is closed.
-    private static func spawnWatchdog(_ script: String) throws -> (process: pid_t, pipe: Int32) {
+    static func spawnWatchdog(_ script: String) throws -> (process: pid_t, pipe: Int32) {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw Failure(description: "no pipe") }
         // Not to be inherited by other children, which would keep it open.
@@ -313,7 +313,7 @@ public final class OpenSSHServer: @unchecked Sendable {
     }
 
     /// Reaps a child; its exit status, or -1.
-    private static func wait(for process: pid_t) -> Int32 {
+    static func wait(for process: pid_t) -> Int32 {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0 {
             guard errno == EINTR else { return -1 }
@@ -321,7 +321,7 @@ public final class OpenSSHServer: @unchecked Sendable {
         return status & 0x7f == 0 ? (status >> 8) & 0xff : -1
     }
 
-    private static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result)
+    static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result)
         -> Result
     {
         #if os(Linux)
@@ -341,7 +341,7 @@ public final class OpenSSHServer: @unchecked Sendable {
         }
     }
 
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         let port: Int? = self.withSocket(0) { descriptor, address, length in
             guard bind(descriptor, address, length) == 0 else { return nil }
             var bound = sockaddr_in()

@@ -16,6 +16,7 @@ public struct Device: Sendable, Hashable {
     /// The one host key that is accepted, as OpenSSH prints it (`SHA256:` and base64 without padding). Takes the place of the policy and
     /// of every known_hosts entry.
     public var hostKeyFingerprint: String?
+    public var connection: ConnectionOptions
 
     public init(
         name: String,
@@ -25,7 +26,8 @@ public struct Device: Sendable, Hashable {
         tags: Set<String> = [],
         credential: Credential = Credential(),
         hostKeyPolicy: HostKeyPolicy? = nil,
-        hostKeyFingerprint: String? = nil
+        hostKeyFingerprint: String? = nil,
+        connection: ConnectionOptions = ConnectionOptions()
     ) {
         self.name = name
         self.host = host
@@ -35,5 +37,6 @@ public struct Device: Sendable, Hashable {
         self.credential = credential
         self.hostKeyPolicy = hostKeyPolicy
         self.hostKeyFingerprint = hostKeyFingerprint
+        self.connection = connection
     }
 }

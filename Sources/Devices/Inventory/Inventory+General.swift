@@ -28,5 +28,6 @@ extension Inventory {
         var port: Int = 22
         var platform: String?
         var credential = Credential()
+        var connection = ConnectionOptions()
     }
 }

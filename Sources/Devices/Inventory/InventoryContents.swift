@@ -126,7 +126,8 @@ final class InventoryContents: Sendable {
             tags: entry.tags,
             credential: entry.credential,
             hostKeyPolicy: entry.hostKeyPolicy,
-            hostKeyFingerprint: entry.hostKeyFingerprint
+            hostKeyFingerprint: entry.hostKeyFingerprint,
+            connection: entry.connection.completed(by: groups.map(\.connection) + [defaults.connection])
         )
     }
 }

@@ -33,8 +33,15 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         device(
             "colour: red",
             "colour: unknown key; known are `host`, `device_type`, `port`, `tags`, `groups`, `host_key`, `host_key_policy`, "
-                + "`description`, `location`, `model`, `user`, `password`, `private_key`, `private_key_passphrase`, `enable_secret`"
+                + "`description`, `location`, `model`, `user`, `password`, `private_key`, `private_key_passphrase`, `enable_secret`, "
+                + "`legacy_algorithms`, `source_address`, `silence_timeout`"
         ),
+        device(
+            "source_address: core1", "source_address: must be an IPv4 or IPv6 address of this machine, without brackets"
+        ),
+        device(
+            "source_address: '[::1]'",
+            "source_address: must be an IPv4 or IPv6 address of this machine, without brackets"),
         .init("general:\n  timout: 3", 2, "general.timout: unknown key; did you mean `timeout`?"),
         .init("general:\n  port: 22", 2, "general.port: unknown key; write `port` in `defaults`"),
         .init("defaults:\n  pasword: x", 2, "defaults.pasword: unknown key; did you mean `password`?"),

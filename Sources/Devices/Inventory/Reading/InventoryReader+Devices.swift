@@ -4,7 +4,7 @@ extension InventoryReader {
             "host", "device_type", "port", "tags", "groups", "host_key", "host_key_policy", "description", "location",
             "model",
         ]
-        + Self.credentialKeys
+        + Self.credentialKeys + Self.connectionKeys
 
     mutating func readDevices(_ section: YAMLValue) throws(InventoryError) {
         if case .sequence = section.node {
@@ -43,7 +43,8 @@ extension InventoryReader {
             // For people and other tools; checked, not kept.
             case "description", "location", "model": _ = try value.string()
             default:
-                guard try self.readCredential(field, into: &device.credential) else {
+                if try self.readCredential(field, into: &device.credential) { continue }
+                guard try self.readConnection(field, into: &device.connection) else {
                     throw Self.unknownKey(field, among: Self.deviceKeys, hints: Self.hints)
                 }
             }

@@ -44,9 +44,11 @@ extension InventoryReader {
                 platformPath = field.value.path
                 self.draft.defaults.platform = try field.value.string()
             default:
-                guard try self.readCredential(field, into: &credential) else {
+                if try self.readCredential(field, into: &credential) { continue }
+                guard try self.readConnection(field, into: &self.draft.defaults.connection) else {
                     throw Self.unknownKey(
-                        field, among: ["port", "device_type"] + Self.credentialKeys, hints: Self.hints)
+                        field, among: ["port", "device_type"] + Self.credentialKeys + Self.connectionKeys,
+                        hints: Self.hints)
                 }
             }
         }
@@ -88,8 +90,11 @@ extension InventoryReader {
                     group.platform = try field.value.string()
                 case "description": _ = try field.value.string()
                 default:
-                    guard try self.readCredential(field, into: &group.credential) else {
-                        let keys = ["members", "tags", "description", "port", "device_type"] + Self.credentialKeys
+                    if try self.readCredential(field, into: &group.credential) { continue }
+                    guard try self.readConnection(field, into: &group.connection) else {
+                        let keys =
+                            ["members", "tags", "description", "port", "device_type"] + Self.credentialKeys
+                            + Self.connectionKeys
                         let hints = [
                             "credentials": "write `user` and `password` directly in the group",
                             "match_tags": "write `tags`; one that holds makes a member, `a&b` asks for both",

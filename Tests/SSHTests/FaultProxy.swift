@@ -63,6 +63,12 @@ final class FaultProxy: Sendable {
                     .connect(host: "127.0.0.1", port: port)
                     .flatMap { server in
                         let pair = Pair(client: client, server: server)
+                        // Not by a handler: a client that is closed before it was active never becomes inactive.
+                        client.closeFuture.whenComplete { _ in
+                            server.close(promise: nil)
+                            // The spoiler holds the pair.
+                            pair.spoiler.withLockedValue { $0 = nil }
+                        }
                         state.withLockedValue { state in
                             state.accepted += 1
                             state.pairs.removeAll { !$0.client.isActive && !$0.server.isActive }
@@ -119,7 +125,6 @@ final class FaultProxy: Sendable {
             self.server.writeAndFlush(self.unwrapInboundIn(data), promise: nil)
         }
 
-        func channelInactive(context: ChannelHandlerContext) { self.server.close(promise: nil) }
         func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
     }
 
@@ -183,8 +188,6 @@ final class FaultProxy: Sendable {
                 break
             case .cut:
                 client.close(promise: nil)
-                // A client that is closed before it was active never becomes inactive.
-                self.pair.server.close(promise: nil)
             case .reset:
                 // Closed with linger 0, a connection is reset.
                 let isSet = (client as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))

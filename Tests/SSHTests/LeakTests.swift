@@ -122,7 +122,9 @@ struct LeakTests {
                         }
                         if way == .cancelled { attempt.cancel() }
                         let error = await attempt.value
-                        #expect(error?.code == way.code, "\(way): \(String(describing: error))")
+                        // A connection that is reset as soon as it is made may never have been one.
+                        let isEarlyReset = way == .reset && error?.code == .connectFailed
+                        #expect(error?.code == way.code || isEarlyReset, "\(way): \(String(describing: error))")
                     }
                 }
             }

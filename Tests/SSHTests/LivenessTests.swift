@@ -139,6 +139,37 @@ struct LivenessTests {
         }
     }
 
+    @Test("a jump host is asked too, and takes its sessions with it when it has stopped")
+    func jumpHost() async throws {
+        try await withServer { jump in
+            let target = try await OpenSSHServer.start()
+            defer { target.stop() }
+            let configurations = [jump, target].map { server in
+                SSHConfiguration(
+                    host: server.host, port: server.port, username: server.username,
+                    authentication: [.privateKey(.file(server.clientKeyPath), passphrase: nil)],
+                    hostKeyVerifier: .unchecked, timeouts: SSHTimeouts(silence: .milliseconds(800)),
+                    keepaliveInterval: .milliseconds(100))
+            }
+            var inner = configurations[1]
+            inner.via = [configurations[0]]
+            // Only the jump host is asked: the session through it is none the wiser.
+            inner.keepaliveInterval = nil
+            let connection = try await SSHConnection.connect(inner, on: anyLoop, logger: .silent)
+            let recorder = ShellRecorder()
+            _ = try await connection.openShell(PseudoTerminal(), receive: recorder.receive)
+            let quiet = ContinuousClock.now + .milliseconds(1_600)
+            #expect(await until { ContinuousClock.now > quiet || connection.isClosed })
+            #expect(!connection.isClosed)
+            let processes = jump.sessionProcesses
+            for process in processes { kill(process, SIGSTOP) }
+            let reason = try await connection.closeFuture.get()
+            #expect(reason?.code == .sessionLost)
+            #expect(reason?.message.contains("jump host") == true, "\(String(describing: reason))")
+            for process in processes { kill(process, SIGCONT) }
+        }
+    }
+
     @Test("a connection that a firewall has forgotten is given up")
     func blackHole() async throws {
         try await withServer { server in

@@ -94,10 +94,10 @@ struct LeakTests {
             "\(count) attempts in \(ContinuousClock.now - start): descriptors \(before.descriptors) → \(after.descriptors), resident memory "
                 + "\(before.kilobytes) → \(middle.withLockedValue { $0 }.kilobytes) → \(after.kilobytes) KB")
         #expect(after.descriptors <= before.descriptors)
-        // A session is 61 KB: one that stays behind in a hundred attempts would show. What the allocator keeps for itself grows in the
-        // beginning and then no more, so the second half is held to less.
-        #expect(after.kilobytes - before.kilobytes < 24 * 1024)
-        if Self.isLong { #expect(after.kilobytes - middle.withLockedValue { $0 }.kilobytes < 6 * 1024) }
+        // A session is 61 KB: one that stays behind in a hundred attempts shows in the long form, and one way that always leaves one in
+        // the short form. Tools that watch memory need more of it themselves.
+        let growth = after.kilobytes - before.kilobytes
+        #expect(growth < (Self.isWatched ? 32 : 4) * 1024)
         for proxy in proxies { await proxy.stop() }
         await silent.stop()
     }
@@ -130,6 +130,11 @@ struct LeakTests {
             }
             try await group.waitForAll()
         }
+    }
+
+    /// Whether a sanitizer has been linked in.
+    private static let isWatched = ["__tsan_init", "__asan_init"].contains { (name: String) in
+        dlsym(dlopen(nil, RTLD_NOW), name) != nil
     }
 
     /// `malloc_trim`, which the Glibc module doesn't show.

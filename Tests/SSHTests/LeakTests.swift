@@ -95,9 +95,9 @@ struct LeakTests {
                 + "\(before.kilobytes) → \(middle.withLockedValue { $0 }.kilobytes) → \(after.kilobytes) KB")
         #expect(after.descriptors <= before.descriptors)
         // A session is 61 KB: one that stays behind in a hundred attempts shows in the long form, and one way that always leaves one in
-        // the short form. Tools that watch memory need more of it themselves.
+        // the short form. Sanitizers keep freed memory for a while, and there it says nothing.
         let growth = after.kilobytes - before.kilobytes
-        #expect(growth < (Self.isWatched ? 32 : 4) * 1024)
+        #expect(Self.isWatched || growth < 4 * 1024)
         for proxy in proxies { await proxy.stop() }
         await silent.stop()
     }

@@ -24,6 +24,8 @@ public struct SSHError: Error, Sendable, CustomStringConvertible {
         public static let hostKeyChanged = Code(rawValue: "hostkey.changed")
         /// The server took none of the offered credentials. Final: never retried.
         public static let authenticationFailed = Code(rawValue: "auth.failed")
+        /// The user's password has expired: the server wants a new one before it lets the user in. Final: never retried.
+        public static let passwordExpired = Code(rawValue: "auth.password_expired")
         /// A private key could not be read: no such file, unknown format, or a wrong passphrase. Final: never retried.
         public static let authenticationKey = Code(rawValue: "auth.key")
         /// The server didn't finish authentication within the time-out.
@@ -57,6 +59,9 @@ public struct SSHError: Error, Sendable, CustomStringConvertible {
     public let code: Code
     /// A sentence that a person can act on. Holds no secret.
     public let message: String
+    /// How many credentials the server was shown before the connection failed while signing on: what it may have counted as
+    /// failed attempts, and locks accounts by. 0 for errors of every other phase.
+    public internal(set) var authenticationAttempts = 0
 
     package init(_ code: Code, _ message: String) {
         self.code = code

@@ -133,7 +133,7 @@ private final class OnlyLists: ChannelInboundHandler {
 ///
 /// Not started as a Foundation `Process`: it closes what it inherits, which Foundation takes for its end and then waits for it with a thread that
 /// every other `Process` needs.
-private final class Agent {
+final class Agent: Sendable {
     let socket: String
     private let process: pid_t
 

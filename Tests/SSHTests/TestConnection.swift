@@ -12,6 +12,11 @@ import Testing
 /// Any event loop.
 var anyLoop: any EventLoop { MultiThreadedEventLoopGroup.singleton.next() }
 
+extension Logger {
+    /// Drops everything: for tests that would fill the output.
+    static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+}
+
 /// Waits until `condition` holds. `false` if it doesn't within the time.
 func until(within bound: Duration = .seconds(30), _ condition: () async -> Bool) async -> Bool {
     let deadline = ContinuousClock.now + bound
@@ -157,18 +162,27 @@ extension SSHShell {
 final class RawServer: Sendable {
     private let channel: any Channel
     private let accepted = NIOLockedValueBox<[any Channel]>([])
+    private let total = NIOLockedValueBox(0)
     var port: Int { self.channel.localAddress?.port ?? 0 }
     /// Connections that are open.
     var openConnections: Int { self.accepted.withLockedValue { $0.count { $0.isActive } } }
-    var connections: Int { self.accepted.withLockedValue { $0.count } }
+    var connections: Int { self.total.withLockedValue { $0 } }
 
     /// - Parameter closes: whether the connection is closed after `greeting`.
     init(greeting: [UInt8] = [], closes: Bool = false) async throws {
-        let accepted = self.accepted
+        let (accepted, total) = (self.accepted, self.total)
+        let forgets = greeting.isEmpty && !closes
         self.channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { child in
+                total.withLockedValue { $0 += 1 }
                 accepted.withLockedValue { $0.append(child) }
+                // Thousands may come and go. Those that are to be greeted are found by their places.
+                if forgets {
+                    child.closeFuture.whenComplete { _ in
+                        accepted.withLockedValue { all in all.removeAll { $0 === child } }
+                    }
+                }
                 return child.eventLoop.makeSucceededVoidFuture()
             }
             .childChannelOption(.autoRead, value: true)

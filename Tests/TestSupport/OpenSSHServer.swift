@@ -333,7 +333,7 @@ public final class OpenSSHServer: @unchecked Sendable {
         return status & 0x7f == 0 ? (status >> 8) & 0xff : -1
     }
 
-    private static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result)
+    static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result)
         -> Result
     {
         #if os(Linux)
@@ -353,7 +353,7 @@ public final class OpenSSHServer: @unchecked Sendable {
         }
     }
 
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         let port: Int? = self.withSocket(0) { descriptor, address, length in
             guard bind(descriptor, address, length) == 0 else { return nil }
             var bound = sockaddr_in()

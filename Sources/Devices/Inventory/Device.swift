@@ -18,6 +18,7 @@ public struct Device: Sendable, Hashable {
     public var hostKeyFingerprint: String?
     /// How its session is kept.
     public var session: SessionSettings
+    public var connection: ConnectionOptions
 
     public init(
         name: String,
@@ -28,6 +29,7 @@ public struct Device: Sendable, Hashable {
         credential: Credential = Credential(),
         hostKeyPolicy: HostKeyPolicy? = nil,
         hostKeyFingerprint: String? = nil,
+        connection: ConnectionOptions = ConnectionOptions(),
         session: SessionSettings = SessionSettings()
     ) {
         self.name = name
@@ -39,5 +41,6 @@ public struct Device: Sendable, Hashable {
         self.hostKeyPolicy = hostKeyPolicy
         self.hostKeyFingerprint = hostKeyFingerprint
         self.session = session
+        self.connection = connection
     }
 }

@@ -29,5 +29,6 @@ extension Inventory {
         var platform: String?
         var credential = Credential()
         var session = SessionSettings()
+        var connection = ConnectionOptions()
     }
 }

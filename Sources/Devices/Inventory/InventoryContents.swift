@@ -130,6 +130,7 @@ final class InventoryContents: Sendable {
             credential: entry.credential,
             hostKeyPolicy: entry.hostKeyPolicy,
             hostKeyFingerprint: entry.hostKeyFingerprint,
+            connection: entry.connection.completed(by: groups.map(\.connection) + [defaults.connection]),
             session: session
         )
     }

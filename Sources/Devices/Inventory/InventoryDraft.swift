@@ -43,6 +43,7 @@ struct DeviceDraft {
     var tags: Set<String> = []
     var groups: [(name: String, place: InventoryPlace?)] = []
     var credential = Credential()
+    var connection = ConnectionOptions()
     var hostKeyPolicy: HostKeyPolicy?
     var hostKeyFingerprint: String?
     var session = SessionSettings()
@@ -66,6 +67,8 @@ struct DeviceDraft {
         self.platform = device.platform
         self.tags = device.tags
         self.credential = device.credential
+        try check("source_address", device.connection.sourceAddress.flatMap(ConnectionOptions.problem(withSource:)))
+        self.connection = device.connection
         self.hostKeyPolicy = device.hostKeyPolicy
         self.hostKeyFingerprint = device.hostKeyFingerprint
         self.session = device.session
@@ -83,6 +86,7 @@ struct GroupDraft {
     var platform: String?
     var credential = Credential()
     var session = SessionSettings()
+    var connection = ConnectionOptions()
 
     init(name: String, place: InventoryPlace? = nil, members: [String] = []) {
         self.name = name

@@ -287,7 +287,8 @@ public final class DeviceClient: Sendable {
             host: target.host,
             port: target.port,
             platform: platform ?? inventory.defaults.platform ?? "generic",
-            credential: Credential(user: target.user)
+            credential: Credential(user: target.user),
+            connection: inventory.defaults.connection
         )
     }
 

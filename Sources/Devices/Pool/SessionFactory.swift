@@ -35,7 +35,10 @@ struct SessionFactory: Sendable {
                 port: device.port,
                 username: user + platform.usernameSuffix,
                 authentication: methods,
-                hostKeyVerifier: self.hostKeyVerifier(for: device, in: inventory)
+                hostKeyVerifier: self.hostKeyVerifier(for: device, in: inventory),
+                timeouts: device.connection.silenceTimeout.map { SSHTimeouts(silence: $0) } ?? SSHTimeouts(),
+                algorithms: device.connection.legacyAlgorithms == true ? .legacy : .standard,
+                sourceAddress: device.connection.sourceAddress
             ),
             password: credential.password,
             enableSecret: credential.enableSecret,

@@ -83,6 +83,8 @@ extension ErrorCode {
         "hostkey.changed", "The device shows another host key than the known one.")
     package static let authFailed = ErrorCode(
         "auth.failed", "The device took none of the offered credentials; it is not tried again.")
+    package static let authPasswordExpired = ErrorCode(
+        "auth.password_expired", "The device asks for a new password before it lets the user in.")
     package static let authMissing = ErrorCode(
         "auth.missing", "No user name, or neither password nor key, is known for the device.")
     package static let authKey = ErrorCode(
@@ -193,7 +195,7 @@ extension ErrorCode {
         credentialMissing,
         connectUnresolved, connectRefused, connectTimeout, connectFailed, sshHandshake, sshAlgorithms, sshChannel,
         hostKeyUnknown,
-        hostKeyChanged, authFailed, authMissing, authKey, authTimeout, authLocked, devicePaused,
+        hostKeyChanged, authFailed, authPasswordExpired, authMissing, authKey, authTimeout, authLocked, devicePaused,
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
         dialogueEcho, dialogueInterrupt, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,

@@ -8,7 +8,7 @@ struct AuthenticationPlan: Sendable {
         /// Ask for the methods that can continue, then call ``offered(_:)``.
         case askMethods
         case password(Secret)
-        case keyboardInteractive(Secret)
+        case keyboardInteractive(InteractiveAnswers)
         /// With an RSA key, the name of the signature algorithm; `nil`: the key's own.
         case publicKey(PreparedKey, signature: String?)
         case agentKey(AgentKey, signature: String?)
@@ -29,6 +29,8 @@ struct AuthenticationPlan: Sendable {
     private var offer: [String] = []
     /// Methods that the server rejected, for the message.
     private var rejectedMethods: [String] = []
+    /// Credentials that the server has been shown, or is being shown.
+    private(set) var attempts = 0
     private var keyError: SSHError?
     private var hasRejectedRSAKey = false
 
@@ -65,6 +67,7 @@ struct AuthenticationPlan: Sendable {
         for (index, attempt) in self.untried.enumerated() {
             guard let action = self.action(for: attempt) else { continue }
             self.untried.remove(at: index)
+            self.attempts += 1
             return action
         }
         return self.giveUp()
@@ -83,15 +86,27 @@ struct AuthenticationPlan: Sendable {
     /// The key could not be used; nothing was said about it to the server, so its list still holds.
     mutating func keyFailed(_ error: SSHError) -> Action {
         if self.keyError == nil { self.keyError = error }
+        self.attempts -= 1
         return self.offered(self.offer)
+    }
+
+    /// The server wants a new password. Nothing else is tried: what is left may be the same password by another method.
+    func passwordExpired() -> SSHError {
+        SSHError(
+            .passwordExpired,
+            "The password of user \(self.username) has expired: the server asks for a new one. Change it on the device or in its "
+                + "directory, then in the credential.")
     }
 
     private func action(for attempt: Attempt) -> Action? {
         switch attempt.credential {
         case .password(let password):
             if self.offer.contains("password") { return .password(password) }
-            if self.offer.contains("keyboard-interactive") { return .keyboardInteractive(password) }
-            return nil
+            guard self.offer.contains("keyboard-interactive") else { return nil }
+            return .keyboardInteractive(InteractiveAnswers(username: self.username, password: password))
+        case .answers(let answers):
+            guard self.offer.contains("keyboard-interactive") else { return nil }
+            return .keyboardInteractive(InteractiveAnswers(username: self.username, prepared: answers))
         case .key(let key):
             return self.offer.contains("publickey") ? .publicKey(key, signature: attempt.signature) : nil
         case .agent(let key):

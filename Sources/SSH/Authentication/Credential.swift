@@ -3,6 +3,8 @@ import NIOCore
 /// A configured way to sign on, ready to use: key files have been read, and parsed where that is possible beforehand.
 enum Credential: Sendable {
     case password(Secret)
+    /// Answers to questions of `keyboard-interactive`.
+    case answers([PromptAnswer])
     case key(PreparedKey)
     /// A key of an agent.
     case agent(AgentKey)
@@ -22,6 +24,8 @@ enum Credential: Sendable {
             switch method {
             case .password(let password):
                 credentials.append(.password(password))
+            case .keyboardInteractive(let answers):
+                credentials.append(.answers(answers))
             case .agent(let socket):
                 do throws(SSHError) {
                     credentials += try await AgentKey.list(socket, bound: bound, on: eventLoop).map { .agent($0) }
@@ -46,7 +50,7 @@ extension Credential {
         switch self {
         case .key(let key): key.isRSA && key.parsed != nil
         case .agent(let key): key.isRSA
-        case .password, .unusable: false
+        case .password, .answers, .unusable: false
         }
     }
 

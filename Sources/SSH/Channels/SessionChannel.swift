@@ -117,6 +117,9 @@ final class SessionChannel {
         self.core.flushAfterWrite()
     }
 
+    /// The channel while its program runs; `nil` while libssh2 waits for the answer to another request on it.
+    var runningHandle: LibSSH2Channel? { self.phase == .running ? self.handle : nil }
+
     /// Bytes that the server has not taken yet.
     var unsent: Int { self.outgoing.readableBytes }
 

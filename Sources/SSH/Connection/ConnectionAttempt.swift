@@ -9,6 +9,7 @@ final class ConnectionAttempt {
     struct Established: Sendable {
         let core: NIOLoopBound<SessionCore>
         let identification: String
+        let authenticationAttempts: Int
         let closeFuture: EventLoopFuture<SSHError?>
     }
 
@@ -50,7 +51,7 @@ final class ConnectionAttempt {
         if let jumpHost {
             self.openTunnel(jumpHost)
         } else {
-            self.connectSocket(bound)
+            self.connectSocket()
         }
     }
 
@@ -70,17 +71,15 @@ final class ConnectionAttempt {
         }
     }
 
-    private func connectSocket(_ bound: Duration) {
+    private func connectSocket() {
         TransportBootstrap.connect(
-            host: self.configuration.host, port: self.configuration.port, timeouts: self.configuration.timeouts,
-            on: self.eventLoop
+            self.configuration, on: self.eventLoop
         ).assumeIsolated().whenComplete { result in
             switch result {
             case .failure(let error):
                 self.finish(
                     .failure(
-                        TransportBootstrap.failure(
-                            error, host: self.configuration.host, port: self.configuration.port, timeout: bound)))
+                        TransportBootstrap.failure(error, self.configuration)))
             case .success(let channel):
                 self.connected(close: { channel.close(promise: nil) }) { core in
                     try channel.pipeline.syncOperations.addHandler(core)
@@ -113,7 +112,7 @@ final class ConnectionAttempt {
                     result.map { identification in
                         Established(
                             core: NIOLoopBound(core, eventLoop: self.eventLoop), identification: identification,
-                            closeFuture: core.closeFuture)
+                            authenticationAttempts: core.plan.attempts, closeFuture: core.closeFuture)
                     })
             }
         } catch {

@@ -18,12 +18,16 @@ final class JumpHosts: Sendable {
             let port: Int
             let username: String
             let authentication: [SSHAuthentication]
+            let algorithms: AlgorithmProfile
+            let sourceAddress: String?
         }
 
         init(_ configuration: SSHConfiguration, _ eventLoop: any EventLoop) {
             self.eventLoop = ObjectIdentifier(eventLoop)
             self.hops = (configuration.via + [configuration]).map { hop in
-                Hop(host: hop.host, port: hop.port, username: hop.username, authentication: hop.authentication)
+                Hop(
+                    host: hop.host, port: hop.port, username: hop.username, authentication: hop.authentication,
+                    algorithms: hop.algorithms, sourceAddress: hop.sourceAddress)
             }
         }
     }
@@ -75,7 +79,10 @@ final class JumpHosts: Sendable {
     private static func named(_ configuration: SSHConfiguration, _ error: SSHError) -> SSHError {
         let name = "Jump host \(Endpoint(configuration.host, configuration.port)): "
         // Of several hops the one that failed is named, not all those before it.
-        return error.message.hasPrefix("Jump host ") ? error : SSHError(error.code, name + error.message)
+        guard !error.message.hasPrefix("Jump host ") else { return error }
+        var named = SSHError(error.code, name + error.message)
+        named.authenticationAttempts = error.authenticationAttempts
+        return named
     }
 
     private func candidates(_ key: Key) -> [SSHConnection] {

@@ -17,6 +17,8 @@ package actor SSHConnection {
 
     /// The server's identification string (RFC 4253 §4.2), such as `SSH-2.0-OpenSSH_9.2`.
     package nonisolated let serverIdentification: String
+    /// How many credentials the server was shown until it took one.
+    package nonisolated let authenticationAttempts: Int
     /// Completes when the connection is gone, with the reason (`nil` when this side closed it).
     package nonisolated let closeFuture: EventLoopFuture<SSHError?>
 
@@ -27,6 +29,7 @@ package actor SSHConnection {
         self.eventLoop = eventLoop
         self.core = established.core
         self.serverIdentification = established.identification
+        self.authenticationAttempts = established.authenticationAttempts
         self.closeFuture = established.closeFuture
         self.closeFuture.whenComplete { [hasClosed] _ in hasClosed.withLockedValue { $0 = true } }
     }

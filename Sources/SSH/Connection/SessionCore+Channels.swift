@@ -55,6 +55,7 @@ extension SessionCore {
             for channel in self.channels where channel.advance() { hasMoved = true }
             if case .open = self.phase, self.stepClosing() { hasMoved = true }
         }
+        if case .open = self.phase { self.stepQuestion() }
         if case .open = self.phase { self.pumpByParkedChannel() }
     }
 
@@ -70,7 +71,10 @@ extension SessionCore {
             guard !self.waiting.isEmpty, !self.opensAfterClose || self.closing.isEmpty else { return false }
             self.opensAfterClose = false
             let next = self.waiting.removeFirst()
-            if case .fresh(let handle) = self.parked, !handle.isAtEnd, next.request.window == Self.spareWindow {
+            // One with an unanswered question on it isn't given away: libssh2 takes the answer for the next request's.
+            if case .fresh(let handle) = self.parked, !handle.isAtEnd, self.question !== handle,
+                next.request.window == Self.spareWindow
+            {
                 self.parked = nil
                 self.hasOpened(next, handle)
                 return true
@@ -97,6 +101,10 @@ extension SessionCore {
             self.opensAfterClose = !self.closing.isEmpty
             channel.waitAgain(refusal: failure.message)
             self.waiting.insert(channel, at: 0)
+        case (.failed(let failure), .channel(let channel)) where self.givesUpSpare():
+            // The channel in reserve may be the one too many for this server.
+            channel.waitAgain(refusal: failure.message)
+            self.waiting.insert(channel, at: 0)
         case (.failed(let failure), .channel(let channel)):
             channel.finish(
                 .failed(SSHError(.channelRefused, "\(self.endpoint) refused a channel: \(failure.message).")))
@@ -106,6 +114,7 @@ extension SessionCore {
             self.closedSinceOpening = false
             self.hasOpened(channel, handle)
         case (.ready(let handle), .spare):
+            self.freeParked()
             self.parked = .fresh(handle)
         case (.ready(let handle), _):
             self.closing.append(handle)
@@ -113,11 +122,27 @@ extension SessionCore {
         return true
     }
 
-    private func hasOpened(_ channel: SessionChannel, _ handle: LibSSH2Channel) {
-        _ = self.parked?.handle.free()
+    /// Closes the channel that is open in reserve. `false` if there is none.
+    private func givesUpSpare() -> Bool {
+        guard case .fresh(let handle) = self.parked else { return false }
+        if self.question === handle { self.question = nil }
         self.parked = nil
+        self.closing.append(handle)
+        self.opensAfterClose = true
+        return true
+    }
+
+    private func hasOpened(_ channel: SessionChannel, _ handle: LibSSH2Channel) {
+        self.freeParked()
         self.channels.append(channel)
         channel.opened(handle)
+    }
+
+    private func freeParked() {
+        guard let handle = self.parked?.handle else { return }
+        if self.question === handle { self.question = nil }
+        _ = handle.free()
+        self.parked = nil
     }
 
     /// Takes leave of a channel that has ended, in whatever phase it was.
@@ -125,6 +150,7 @@ extension SessionCore {
         self.waiting.removeAll { $0 === channel }
         if let owner = self.opening?.owner, owner === channel { self.opening = .abandoned }
         self.channels.removeAll { $0 === channel }
+        if let handle, self.question === handle { self.question = nil }
         guard case .open = self.phase, let handle else { return }
         self.closing.append(handle)
         self.pump()
@@ -138,7 +164,7 @@ extension SessionCore {
             self.closedSinceOpening = true
             self.opensAfterClose = false
             if self.channels.isEmpty {
-                _ = self.parked?.handle.free()
+                self.freeParked()
                 self.parked = .finished(handle)
             } else {
                 _ = handle.free()
@@ -158,27 +184,5 @@ extension SessionCore {
         if case .failed(let failure) = result, failure.endsSession {
             self.shutDown(reason: self.sessionFailed(failure))
         }
-    }
-
-    // MARK: - Keepalive
-
-    func startKeepalive() {
-        guard case .open = self.phase, let interval = self.configuration.keepaliveInterval, interval > .zero else {
-            return
-        }
-        self.keepaliveTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(interval)) { [weak self] in
-            self?.keepAlive()
-            self?.startKeepalive()
-        }
-    }
-
-    private func keepAlive() {
-        guard case .open = self.phase, let session = self.session, self.takesOutput else { return }
-        session.sendKeepalive()
-        if self.channels.isEmpty, self.waiting.isEmpty, self.closing.isEmpty, self.opening == nil, self.parked == nil {
-            // Without any channel the server's own questions would go unanswered.
-            self.opening = .spare
-        }
-        self.pump()
     }
 }

@@ -15,7 +15,7 @@ extension SessionCore {
         self.onEstablished = completion
         let known = self.configuration.hostKeyVerifier.knownAlgorithms(
             host: self.configuration.host, port: self.configuration.port)
-        AlgorithmPreferences.apply(to: session, knownHostKeys: known)
+        AlgorithmPreferences.apply(self.configuration.algorithms, to: session, knownHostKeys: known)
         let bound = self.configuration.timeouts.handshake
         self.startTimer(bound) { core in
             let message =
@@ -108,17 +108,20 @@ extension SessionCore {
                 guard self.judge(session.authenticate(username: username, password: password), "password") else {
                     return
                 }
-            case .keyboardInteractive(let password):
-                // Taken by the callback in the first round of questions.
-                if self.keyboardAnswerIsDue {
-                    session.wire.keyboardAnswer = password
-                    self.keyboardAnswerIsDue = false
-                }
+            case .keyboardInteractive(let answers):
+                // Taken over by the callback, round by round.
+                if session.wire.interactive == nil { session.wire.interactive = answers }
                 let progress = session.authenticateInteractively(username: username)
+                if session.wire.interactive?.wantsNewPassword == true {
+                    // The answers to that round are not sent.
+                    session.wire.outbound.clear()
+                    return self.shutDown(reason: self.plan.passwordExpired())
+                }
                 if case .pending = progress { return }
-                session.wire.keyboardAnswer = nil
-                self.keyboardAnswerIsDue = true
-                guard self.judge(progress, "keyboard-interactive") else { return }
+                let questions = session.wire.interactive?.unanswered.map { "\"\($0)\"" } ?? []
+                session.wire.interactive = nil
+                let remark = questions.isEmpty ? "" : ", with no answer to \(questions.joined(separator: " and "))"
+                guard self.judge(progress, "keyboard-interactive" + remark) else { return }
             case .publicKey(let key, let signature):
                 return self.authenticate(key, signature: signature)
             case .agentKey(let key, let signature):
@@ -141,9 +144,12 @@ extension SessionCore {
         case .failed(let failure) where failure.endsSession || failure.isBrokenConnection:
             self.shutDown(reason: self.sessionFailed(failure))
             return false
-        case .failed(let failure):
-            let isExpired = failure.code == LIBSSH2_ERROR_PASSWORD_EXPIRED
-            self.authenticationStep = self.plan.rejected(isExpired ? "\(method), which has expired" : method)
+        case .failed(let failure) where failure.code == LIBSSH2_ERROR_PASSWORD_EXPIRED:
+            // SSH_MSG_USERAUTH_PASSWD_CHANGEREQ (RFC 4252 §8).
+            self.authenticationStep = .fail(self.plan.passwordExpired())
+            return true
+        case .failed:
+            self.authenticationStep = self.plan.rejected(method)
             return true
         }
     }
@@ -234,7 +240,7 @@ extension SessionCore {
         self.session?.wire.outgoingOffer = nil
         self.logger.debug(
             "SSH session open", metadata: ["host": "\(self.endpoint)", "server": "\(self.serverIdentification)"])
-        self.startKeepalive()
+        self.startWatch()
         let onEstablished = self.onEstablished
         self.onEstablished = nil
         onEstablished?(.success(self.serverIdentification))

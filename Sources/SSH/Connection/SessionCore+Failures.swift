@@ -95,8 +95,12 @@ extension SessionCore {
         {
             return SSHError(
                 .algorithms,
-                "No common \(list.name) with \(self.endpoint): it offers \(server[list].joined(separator: ", ")); "
-                    + "libssh2 \(LibSSH2Library.version) offers \(client[list].joined(separator: ", ")).")
+                "No common \(list.name) with \(self.endpoint): it offers \(server.shown(list)); "
+                    + "libssh2 \(LibSSH2Library.version) offers \(client.shown(list))."
+                    + (self.configuration.algorithms == .standard
+                        && AlgorithmPreferences.legacyHelps(list, server: server)
+                        ? " The legacy algorithms have one of them: `legacy_algorithms: true` in the inventory allows "
+                            + "them for this device." : ""))
         }
         return SSHError(.handshake, "The key exchange with \(self.endpoint) failed: \(failure.message).")
     }

@@ -40,8 +40,6 @@ final class SessionCore: ChannelInboundHandler {
     var authenticationStep: AuthenticationPlan.Action?
     /// The running attempt with an agent's key.
     var agentSigning: AgentSigning?
-    /// Whether the running attempt at `keyboard-interactive` has yet to be given its answer.
-    var keyboardAnswerIsDue = true
     var onEstablished: ((Result<String, SSHError>) -> Void)?
     var phaseTimer: Scheduled<Void>?
 
@@ -62,7 +60,12 @@ final class SessionCore: ChannelInboundHandler {
     var closedSinceOpening = false
     /// Whether the next opening waits until the server has confirmed a close.
     var opensAfterClose = false
-    var keepaliveTimer: Scheduled<Void>?
+    var watchTimer: Scheduled<Void>?
+    var liveness: Liveness?
+    /// Whether anything has come from the peer since this was last set to `false`.
+    var hasHeard = false
+    /// The channel on which the server has been asked for a sign of life, and hasn't answered yet.
+    var question: LibSSH2Channel?
 
     // Pumping.
     private var isPumping = false
@@ -112,6 +115,7 @@ final class SessionCore: ChannelInboundHandler {
     }
 
     func receive(_ buffer: ByteBuffer) {
+        self.hasHeard = true
         if self.isLent {
             var buffer = buffer
             self.heldInput.writeBuffer(&buffer)
@@ -244,6 +248,11 @@ final class SessionCore: ChannelInboundHandler {
     /// Input that can't be worked on yet (no channel to read by, or the session is with the thread pool).
     private static let maximumBacklog = 256 * 1024
 
+    /// Whether nothing can be heard from the peer because its earlier output still waits here.
+    var isHeldUp: Bool {
+        self.isLent || (!self.isReading && (self.session?.wire.inbound.readableBytes ?? 0) >= Self.maximumBacklog)
+    }
+
     private func setReading(_ on: Bool) {
         guard on != self.isReading, let transport = self.transport else { return }
         self.isReading = on
@@ -279,6 +288,8 @@ final class SessionCore: ChannelInboundHandler {
     ///   - farewell: reason code and text of the SSH_MSG_DISCONNECT to send, if there is to be one.
     func shutDown(reason: SSHError?, farewell: (code: Int32, text: String)? = nil) {
         if case .closed = self.phase { return }
+        var reason = reason
+        if case .authenticating = self.phase { reason?.authenticationAttempts = self.plan.attempts }
         var lastWords: ByteBuffer?
         if let farewell, !self.isLent, let session = self.session {
             for channel in self.channels { channel.sayClose() }
@@ -292,8 +303,8 @@ final class SessionCore: ChannelInboundHandler {
             metadata: ["host": "\(self.endpoint)", "reason": "\(reason?.description ?? "as asked")"])
         self.phaseTimer?.cancel()
         self.phaseTimer = nil
-        self.keepaliveTimer?.cancel()
-        self.keepaliveTimer = nil
+        self.watchTimer?.cancel()
+        self.watchTimer = nil
         self.closeSocket(after: lastWords)
 
         let channels = self.channels + self.waiting + [self.opening?.owner].compactMap { $0 }
@@ -302,6 +313,7 @@ final class SessionCore: ChannelInboundHandler {
         self.opening = nil
         self.closing = []
         self.parked = nil
+        self.question = nil
         self.authenticationStep = nil
         self.agentSigning = nil
         self.session = nil

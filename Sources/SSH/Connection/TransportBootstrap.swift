@@ -13,11 +13,10 @@ import NIOPosix
 enum TransportBootstrap {
     /// Resolves the name and connects, IPv6 and IPv4 side by side (RFC 8305). Reading is off until the owner turns it on.
     static func connect(
-        host: String,
-        port: Int,
-        timeouts: SSHTimeouts,
+        _ configuration: SSHConfiguration,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<any Channel> {
+        let timeouts = configuration.timeouts
         var bootstrap = ClientBootstrap(group: eventLoop)
             // The owner has a timer of its own; this one makes sure that the attempt behind it ends too.
             .connectTimeout(TimeAmount(timeouts.connect) + .milliseconds(100))
@@ -37,13 +36,53 @@ enum TransportBootstrap {
                     .tcpOption(.init(rawValue: CInt(name))), value: .init(clamping: value))
             }
         #endif
+        if let size = configuration.tcp.sendBuffer {
+            bootstrap = bootstrap.channelOption(.socketOption(.so_sndbuf), value: .init(clamping: size))
+        }
+        if let size = configuration.tcp.receiveBuffer {
+            bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: .init(clamping: size))
+        }
+        if let value = configuration.tcp.trafficClass {
+            bootstrap = bootstrap.channelInitializer { Self.setTrafficClass(value, on: $0) }
+        }
+        if let source = configuration.sourceAddress {
+            do {
+                bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: source, port: 0))
+            } catch {
+                return eventLoop.makeFailedFuture(
+                    SSHError(.connectFailed, "The source address \(source) is not an IPv4 or IPv6 address."))
+            }
+        }
         // An address needs no resolver, and no thread of its own to ask one.
-        if let address = try? SocketAddress(ipAddress: host, port: port) { return bootstrap.connect(to: address) }
-        return bootstrap.connect(host: host, port: port)
+        if let address = try? SocketAddress(ipAddress: configuration.host, port: configuration.port) {
+            return bootstrap.connect(to: address)
+        }
+        return bootstrap.connect(host: configuration.host, port: configuration.port)
+    }
+
+    private static func setTrafficClass(_ value: UInt8, on channel: any Channel) -> EventLoopFuture<Void> {
+        // An IPv6 socket knows both options, an IPv4 one only the first.
+        channel.setOption(
+            ChannelOptions.Types.SocketOption(level: .ip, name: .init(rawValue: CInt(IP_TOS))), value: Int(value)
+        )
+        .flatMapError { _ in channel.eventLoop.makeSucceededVoidFuture() }
+        .flatMap {
+            channel.setOption(
+                ChannelOptions.Types.SocketOption(level: .ipv6, name: .init(rawValue: CInt(IPV6_TCLASS))),
+                value: Int(value))
+        }
+        .flatMapError { _ in channel.eventLoop.makeSucceededVoidFuture() }
     }
 
     /// Why there is no TCP connection.
-    static func failure(_ error: any Error, host: String, port: Int, timeout: Duration) -> SSHError {
+    static func failure(_ error: any Error, _ configuration: SSHConfiguration) -> SSHError {
+        if let error = error as? SSHError { return error }
+        let (host, port, timeout) = (configuration.host, configuration.port, configuration.timeouts.connect)
+        if let source = configuration.sourceAddress, self.hasCode(EADDRNOTAVAIL, error) {
+            return SSHError(
+                .connectFailed,
+                "No connection to \(Endpoint(host, port)): the source address \(source) is not one of this machine's.")
+        }
         if let error = error as? NIOConnectionError {
             let causes = error.connectionErrors.map(\.error)
             if causes.isEmpty { return self.unresolved(host) }
@@ -68,6 +107,11 @@ enum TransportBootstrap {
         SSHError(
             .connectTimeout,
             "\(Endpoint(host, port)) did not answer within \(timeout.brief); is it up, and is the way to it open?")
+    }
+
+    private static func hasCode(_ code: Int32, _ error: any Error) -> Bool {
+        let causes = (error as? NIOConnectionError)?.connectionErrors.map(\.error) ?? [error]
+        return causes.contains { ($0 as? IOError)?.errnoCode == code }
     }
 
     private static func isTimeout(_ error: any Error) -> Bool {

@@ -35,6 +35,13 @@ struct AlgorithmOffer: Sendable, Hashable {
 
     subscript(list: List) -> [String] { list.rawValue < self.lists.count ? self.lists[list.rawValue] : [] }
 
+    /// A list for people. What stands among the key exchange methods only to say what a side can do (RFC 8308 §2.1, OpenSSH's
+    /// strict key exchange) is left out.
+    func shown(_ list: List) -> String {
+        let names = self[list].filter { !$0.hasPrefix("ext-info-") && !$0.hasPrefix("kex-strict-") }
+        return names.isEmpty ? "none" : names.joined(separator: ", ")
+    }
+
     /// The first list in which client and server have nothing in common. `nil`: they could have agreed.
     static func mismatch(client: AlgorithmOffer, server: AlgorithmOffer) -> List? {
         List.allCases.first { list in

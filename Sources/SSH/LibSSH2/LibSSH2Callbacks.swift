@@ -64,10 +64,15 @@ nonisolated func libSSH2Disconnect(
     wire.disconnect = DisconnectMessage(reason: UInt32(bitPattern: reason), text: text)
 }
 
-/// Answers a round of `keyboard-interactive` (RFC 4256 §3.4).
-///
-/// The hidden questions of the first round that has any get the password; whatever is asked later gets an empty answer. A server
-/// that asks again would otherwise be given the same wrong password over and over, and lock the account.
+/// Gives no new password. Without this callback libssh2 1.10 takes the request for one (RFC 4252 §8) for a rejection.
+nonisolated func libSSH2PasswordChange(
+    _ session: OpaquePointer?,
+    _ password: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+    _ length: UnsafeMutablePointer<Int32>?,
+    _ abstract: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) {}
+
+/// Has a round of `keyboard-interactive` answered (RFC 4256 §3.4).
 nonisolated func libSSH2KeyboardInteractive(
     _ name: UnsafePointer<CChar>?,
     _ nameLength: Int32,
@@ -78,19 +83,29 @@ nonisolated func libSSH2KeyboardInteractive(
     _ responses: UnsafeMutablePointer<LIBSSH2_USERAUTH_KBDINT_RESPONSE>?,
     _ abstract: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) {
-    guard let wire = wireBuffers(abstract), let prompts, let responses, promptCount > 0 else { return }
-    var hasAnswered = false
-    for index in 0..<Int(promptCount) where prompts[index].echo == 0 {
-        guard let answer = wire.keyboardAnswer else { break }
-        answer.withExposedValue { text in
+    // A round without questions still shows its instruction.
+    guard let wire = wireBuffers(abstract) else { return }
+    func text(_ bytes: UnsafeRawPointer?, _ length: Int) -> String {
+        guard let bytes, length > 0 else { return "" }
+        return String.printable(UnsafeRawBufferPointer(start: bytes, count: min(length, 1024)), limit: 200)
+    }
+    var questions: [InteractiveAnswers.Question] = []
+    if let prompts, promptCount > 0 {
+        questions = UnsafeBufferPointer(start: prompts, count: Int(promptCount)).map { prompt in
+            .init(text: text(prompt.text, Int(prompt.length)), isHidden: prompt.echo == 0)
+        }
+    }
+    let answers = wire.interactive?.answers(
+        instruction: text(instruction, Int(instructionLength)), questions: questions)
+    guard let responses, let answers else { return }
+    for (index, answer) in answers.enumerated() {
+        answer?.withExposedValue { text in
             // libssh2 frees the text with its own allocator, which is malloc's.
             let copy = strdup(text)
             responses[index].text = copy
             responses[index].length = copy.map { UInt32(strlen($0)) } ?? 0
         }
-        hasAnswered = true
     }
-    if hasAnswered { wire.keyboardAnswer = nil }
 }
 
 private func wireBuffers(_ abstract: UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> WireBuffers? {

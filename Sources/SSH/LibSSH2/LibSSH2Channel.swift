@@ -43,6 +43,14 @@ final class LibSSH2Channel {
             libssh2_channel_process_startup(self.handle, "subsystem", 9, name, UInt32(name.utf8.count)))
     }
 
+    /// Asks the server something that it has to answer: to set an environment variable (RFC 4254 §6.4), which servers refuse once
+    /// the program runs, and by default before. `.ready` or `.failed` once the answer is there.
+    func askForAnswer() -> LibSSH2Progress<Void> {
+        let name = "TETHER_KEEPALIVE"
+        return self.session.progress(
+            libssh2_channel_setenv_ex(self.handle, name, UInt32(name.utf8.count), "", 0))
+    }
+
     func sendEndOfFile() -> LibSSH2Progress<Void> {
         self.session.progress(libssh2_channel_send_eof(self.handle))
     }

@@ -18,15 +18,17 @@ extension LibSSH2Session {
         return code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(self.lastFailure(code))
     }
 
+    /// Fails with `LIBSSH2_ERROR_PASSWORD_EXPIRED` when the server asks for a new password instead (RFC 4252 §8).
     func authenticate(username: String, password: Secret) -> LibSSH2Progress<Void> {
         let code = password.withExposedValue { password in
             libssh2_userauth_password_ex(
-                self.handle, username, UInt32(username.utf8.count), password, UInt32(password.utf8.count), nil)
+                self.handle, username, UInt32(username.utf8.count), password, UInt32(password.utf8.count),
+                libSSH2PasswordChange)
         }
         return self.progress(code)
     }
 
-    /// `keyboard-interactive` (RFC 4256); the answers come from ``WireBuffers/keyboardAnswer``.
+    /// `keyboard-interactive` (RFC 4256); the answers come from ``WireBuffers/interactive``.
     func authenticateInteractively(username: String) -> LibSSH2Progress<Void> {
         self.progress(
             libssh2_userauth_keyboard_interactive_ex(

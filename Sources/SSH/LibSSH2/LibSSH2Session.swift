@@ -54,13 +54,6 @@ final class LibSSH2Session {
         return HostKey(blob: blob)
     }
 
-    /// Sends a keepalive that asks for no answer (libssh2 keeps every answer for ever).
-    func sendKeepalive() {
-        libssh2_keepalive_config(self.handle, 0, 1)
-        var next: Int32 = 0
-        libssh2_keepalive_send(self.handle, &next)
-    }
-
     /// Queues SSH_MSG_DISCONNECT.
     func disconnect(reason: Int32, _ description: String) {
         libssh2_session_disconnect_ex(self.handle, reason, description, "")
@@ -112,7 +105,9 @@ final class LibSSH2Session {
         var length: Int32 = 0
         libssh2_session_last_error(self.handle, &text, &length, 0)
         let message = text.map { String.printable(UnsafeRawBufferPointer(start: $0, count: Int(length)), limit: 200) }
-        return LibSSH2Failure(code: code, message: message ?? "libssh2 error \(code)")
+        // Some failures leave no words.
+        return LibSSH2Failure(
+            code: code, message: message.flatMap { $0.isEmpty ? nil : $0 } ?? "libssh2 error \(code)")
     }
 
     /// A session on its way through a thread pool.

@@ -20,8 +20,8 @@ final class WireBuffers {
     var disconnect: DisconnectMessage?
     /// Reads the client's own offer of algorithms from what libssh2 sends in plain text.
     var outgoingOffer: KeyExchangeSniffer? = KeyExchangeSniffer(skippingIdentification: true)
-    /// Answers the hidden questions of `keyboard-interactive`; taken by the first round that asks any.
-    var keyboardAnswer: Secret?
+    /// The running attempt at `keyboard-interactive`.
+    var interactive: InteractiveAnswers?
 
     /// Adds what the network brought.
     func append(_ buffer: ByteBuffer) {

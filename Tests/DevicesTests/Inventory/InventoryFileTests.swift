@@ -123,6 +123,35 @@ struct InventoryFileTests {
         #expect(inventory.authDomains == ["tacacs": .init(maximumLogins: 20, loginsPerSecond: 10)])
     }
 
+    @Test("how to connect comes from the device, then its groups, then the defaults")
+    func connectionOptions() throws {
+        let inventory = try Inventory(
+            yaml: """
+                defaults: {device_type: linux, source_address: 192.0.2.1, silence_timeout: 2m}
+                groups:
+                  old: {legacy_algorithms: true, source_address: '2001:db8::1'}
+                  older: {source_address: 192.0.2.9, silence_timeout: 1m}
+                devices:
+                  plain: {host: a}
+                  grouped: {host: b, groups: [old]}
+                  own: {host: c, groups: [old, older], legacy_algorithms: false, source_address: 192.0.2.3}
+                """)
+        let expected: [(String, ConnectionOptions)] = [
+            ("plain", .init(sourceAddress: "192.0.2.1", silenceTimeout: .seconds(120))),
+            (
+                "grouped",
+                .init(legacyAlgorithms: true, sourceAddress: "2001:db8::1", silenceTimeout: .seconds(120))
+            ),
+            ("own", .init(legacyAlgorithms: false, sourceAddress: "192.0.2.3", silenceTimeout: .seconds(60))),
+        ]
+        for (name, options) in expected { #expect(inventory[name]?.connection == options, "\(name)") }
+        #expect(throws: InventoryError.self) {
+            try Inventory(devices: [
+                Device(name: "r", host: "a", platform: "linux", connection: .init(sourceAddress: "not an address"))
+            ])
+        }
+    }
+
     @Test("each mistake is told with file, line, field and a way out", arguments: InventoryMistake.all)
     func mistakes(_ mistake: InventoryMistake) {
         #expect {

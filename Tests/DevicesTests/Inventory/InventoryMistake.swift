@@ -35,7 +35,7 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
             "colour: red",
             "colour: unknown key; known are `host`, `device_type`, `port`, `tags`, `groups`, `host_key`, `host_key_policy`, "
                 + "`description`, `location`, `model`, `user`, `password`, `private_key`, `private_key_passphrase`, `enable_secret`, "
-                + "`auth_domain`, `warm`, `cli_keepalive`"
+                + "`legacy_algorithms`, `source_address`, `silence_timeout`, `auth_domain`, `warm`, `cli_keepalive`"
         ),
         device("warm: yes please", "warm: must be `true` or `false`, without quotes"),
         device("cli_keepalive: 10ms", "cli_keepalive: must be from 1.0 seconds to 86400.0 seconds, but is `10ms`"),
@@ -45,6 +45,12 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         .init(
             "auth_domains:\n  tacacs: {max_logins: 0}", 2,
             "auth_domains.tacacs.max_logins: must be a whole number from 1 to 100000, but is 0"),
+        device(
+            "source_address: core1", "source_address: must be an IPv4 or IPv6 address of this machine, without brackets"
+        ),
+        device(
+            "source_address: '[::1]'",
+            "source_address: must be an IPv4 or IPv6 address of this machine, without brackets"),
         .init("general:\n  timout: 3", 2, "general.timout: unknown key; did you mean `timeout`?"),
         .init("general:\n  port: 22", 2, "general.port: unknown key; write `port` in `defaults`"),
         .init("defaults:\n  pasword: x", 2, "defaults.pasword: unknown key; did you mean `password`?"),

@@ -4,7 +4,7 @@ extension InventoryReader {
             "host", "device_type", "port", "tags", "groups", "host_key", "host_key_policy", "description", "location",
             "model",
         ]
-        + Self.credentialKeys + Self.sessionKeys
+        + Self.credentialKeys + Self.connectionKeys + Self.sessionKeys
 
     mutating func readDevices(_ section: YAMLValue) throws(InventoryError) {
         if case .sequence = section.node {
@@ -43,8 +43,9 @@ extension InventoryReader {
             // For people and other tools; checked, not kept.
             case "description", "location", "model": _ = try value.string()
             default:
+                if try self.readCredential(field, into: &device.credential) { continue }
                 if try self.readSession(field, into: &device.session) { continue }
-                guard try self.readCredential(field, into: &device.credential) else {
+                guard try self.readConnection(field, into: &device.connection) else {
                     throw Self.unknownKey(field, among: Self.deviceKeys, hints: Self.hints)
                 }
             }

@@ -48,11 +48,12 @@ extension InventoryReader {
                 platformPath = field.value.path
                 self.draft.defaults.platform = try field.value.string()
             default:
+                if try self.readCredential(field, into: &credential) { continue }
                 if try self.readSession(field, into: &session) { continue }
-                guard try self.readCredential(field, into: &credential) else {
+                guard try self.readConnection(field, into: &self.draft.defaults.connection) else {
                     throw Self.unknownKey(
                         field,
-                        among: ["port", "device_type"] + Self.credentialKeys + Self.sessionKeys,
+                        among: ["port", "device_type"] + Self.credentialKeys + Self.connectionKeys + Self.sessionKeys,
                         hints: Self.hints
                     )
                 }
@@ -96,11 +97,12 @@ extension InventoryReader {
                     group.platform = try field.value.string()
                 case "description": _ = try field.value.string()
                 default:
+                    if try self.readCredential(field, into: &group.credential) { continue }
                     if try self.readSession(field, into: &group.session) { continue }
-                    guard try self.readCredential(field, into: &group.credential) else {
+                    guard try self.readConnection(field, into: &group.connection) else {
                         let keys =
                             ["members", "tags", "description", "port", "device_type"] + Self.credentialKeys
-                            + Self.sessionKeys
+                            + Self.connectionKeys + Self.sessionKeys
                         let hints = [
                             "credentials": "write `user` and `password` directly in the group",
                             "match_tags": "write `tags`; one that holds makes a member, `a&b` asks for both",

@@ -1,0 +1,143 @@
+import Foundation
+
+/// An SSH server that asks what it is told to: passwords that have expired, and any number of rounds of `keyboard-interactive`.
+///
+/// The user name chooses what happens; see the script. Needs Python 3 with asyncssh; the interpreter is `TETHER_TEST_PYTHON`, else
+/// `python3`. Call ``stop()`` at the end.
+package final class InquisitiveServer: @unchecked Sendable {
+    // Sendable: everything but `isStopped` is constant, and that is used under `lock`.
+
+    package let host = "127.0.0.1"
+    package let port: Int
+    private let folder: URL
+    private let process: pid_t
+    private let watchdog: pid_t
+    private let watchdogPipe: Int32
+    private let lock = NSLock()
+    private var isStopped = false
+
+    /// One line for each password and each round of answers that came, as JSON.
+    package var log: [String] {
+        let text = (try? String(contentsOf: self.folder.appendingPathComponent("log"), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").map(String.init)
+    }
+
+    package static func start() async throws -> InquisitiveServer {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tether-ask-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let path = folder.appendingPathComponent("server.py").path
+        try Self.script.write(toFile: path, atomically: true, encoding: .utf8)
+        let interpreter = ProcessInfo.processInfo.environment["TETHER_TEST_PYTHON"] ?? "python3"
+        let process = try OpenSSHServer.spawn("/usr/bin/env", [interpreter, path, folder.path])
+        let deadline = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < deadline {
+            if let text = try? String(contentsOf: folder.appendingPathComponent("port"), encoding: .utf8),
+                let port = Int(text)
+            {
+                return try InquisitiveServer(folder, process, port)
+            }
+            var status: Int32 = 0
+            if waitpid(process, &status, WNOHANG) == process { break }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        let errors = (try? String(contentsOf: folder.appendingPathComponent("errors"), encoding: .utf8)) ?? ""
+        kill(process, SIGKILL)
+        try? FileManager.default.removeItem(at: folder)
+        throw OpenSSHServer.Failure(
+            description:
+                "No server from \(interpreter): \(errors) It needs asyncssh; TETHER_TEST_PYTHON names another one.")
+    }
+
+    private init(_ folder: URL, _ process: pid_t, _ port: Int) throws {
+        self.folder = folder
+        self.process = process
+        self.port = port
+        (self.watchdog, self.watchdogPipe) = try OpenSSHServer.spawnWatchdog(
+            "read end; kill -9 \(process); rm -rf '\(folder.path)'")
+    }
+
+    deinit { self.stop() }
+
+    package func stop() {
+        self.lock.lock()
+        defer { self.lock.unlock() }
+        guard !self.isStopped else { return }
+        self.isStopped = true
+        for process in [self.watchdog, self.process] {
+            kill(process, SIGKILL)
+            _ = OpenSSHServer.wait(for: process)
+        }
+        close(self.watchdogPipe)
+        try? FileManager.default.removeItem(at: self.folder)
+    }
+
+    private static let script = """
+        import asyncio, json, os, sys
+        folder = sys.argv[1]
+        sys.stderr = open(os.path.join(folder, "errors"), "w", buffering=1)
+        import asyncssh
+
+        def record(*entry):
+            with open(os.path.join(folder, "log"), "a") as log:
+                log.write(json.dumps(entry) + "\\n")
+
+        # Rounds of keyboard-interactive by user: instruction, questions with their echo, answers that pass.
+        ROUNDS = {
+            "code": [("", [("Password: ", False)], ["right"]), ("", [("Verification code: ", False)], ["123456"])],
+            "mixed": [("Welcome", [("Username: ", True), ("Password: ", False)], ["mixed", "right"]),
+                      ("Nothing to ask", [], []),
+                      ("", [("Favourite colour? ", True)], ["blue"])],
+            "both": [("", [("Password: ", False), ("Token: ", False)], ["right", "123456"])],
+            "foreign": [("", [("Kennwort: ", False)], ["right"])],
+            "again": [("", [("Password: ", False)], ["never"])],
+            "expired-round": [("", [("Password: ", False)], ["right"]),
+                              ("", [("New password: ", False), ("Retype new password: ", False)], ["", ""])],
+            "expired-words": [("", [("Password: ", False)], ["right"]),
+                              ("Your password has expired.", [("Kennwort neu: ", False)], [""])],
+        }
+
+        class Server(asyncssh.SSHServer):
+            def begin_auth(self, username):
+                self.rounds = list(ROUNDS.get(username, []))
+                return True
+            def password_auth_supported(self):
+                return not self.rounds
+            def kbdint_auth_supported(self):
+                return bool(self.rounds)
+            def validate_password(self, username, password):
+                record("password", password)
+                if username == "expired" and password == "right":
+                    raise asyncssh.PasswordChangeRequired("Your password has expired.")
+                return password == "right"
+            def change_password(self, username, old, new):
+                record("change", new)
+                return True
+            def challenge(self):
+                instruction, questions, _ = self.rounds[0]
+                return "", instruction, "", questions
+            def get_kbdint_challenge(self, username, lang, submethods):
+                return self.challenge()
+            def validate_kbdint_response(self, username, responses):
+                record("answers", list(responses))
+                _, _, expected = self.rounds.pop(0)
+                if username == "again" and len(self.rounds) == 0 and not getattr(self, "asked", False):
+                    self.asked = True
+                    self.rounds = list(ROUNDS["again"])
+                    return self.challenge()
+                if list(responses) != expected:
+                    return False
+                return self.challenge() if self.rounds else True
+
+        async def main():
+            server = await asyncssh.listen(
+                "127.0.0.1", 0, server_factory=Server,
+                server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")])
+            temporary = os.path.join(folder, "port.new")
+            with open(temporary, "w") as file:
+                file.write(str(server.sockets[0].getsockname()[1]))
+            os.rename(temporary, os.path.join(folder, "port"))
+            await asyncio.Event().wait()
+
+        asyncio.run(main())
+        """
+}

@@ -5,7 +5,12 @@ import NIOConcurrencyHelpers
 ///
 /// Has a thread of its own for librdkafka's blocking calls; ``close()`` ends it.
 package final class KafkaReader: Sendable {
-    package enum Start: Sendable, Hashable { case beginning, end, offset(Int64) }
+    package enum Start: Sendable, Hashable {
+        case beginning, end
+        case offset(Int64)
+        /// The first record of each partition that was written at this time or later, in milliseconds since 1970.
+        case since(Int64)
+    }
 
     private let client: ReaderClient
     private let thread: SerialThread
@@ -50,6 +55,13 @@ package final class KafkaReader: Sendable {
         ) { () throws(KafkaError) in
             try client.read(maximum: maximum, deadline, isCancelled: { isCancelled.withLockedValue { $0 } })
         }
+    }
+
+    /// Whether every partition has been read to what was its end at some time after the start. Records that were written before the start have then
+    /// been handed over, except those of a transaction that was still open.
+    package func hasReachedEnd() async throws(KafkaError) -> Bool {
+        let client = self.client
+        return try await self.thread.run { () throws(KafkaError) in client.hasReachedEnd }
     }
 
     /// Ends the reader; its connections and threads are gone when this returns. Idempotent.

@@ -13,6 +13,7 @@ package final class TetherWorker: Service {
     private let logger: Logger
 
     private let router: (delegate: Router, consumer: KafkaConsumer, producer: KafkaProducer)?
+    private let collector: (delegate: Collector, consumer: KafkaConsumer, producer: KafkaProducer)?
     private let executor: (delegate: Executor, consumer: KafkaConsumer, producer: KafkaProducer)?
 
     package init(_ configuration: WorkerConfiguration, devices: DeviceClient, logger: Logger) throws(KafkaError) {
@@ -22,7 +23,7 @@ package final class TetherWorker: Service {
 
         func group(_ role: WorkerConfiguration.Role) -> KafkaConsumer.Group {
             KafkaConsumer.Group(
-                id: "\(configuration.topics.prefix).\(role == .route ? "router" : "executor")",
+                id: "\(configuration.topics.prefix).\(role.groupName)",
                 instanceID: configuration.isStaticMember ? configuration.name : nil,
                 sessionTimeout: configuration.sessionTimeout
             )
@@ -48,6 +49,25 @@ package final class TetherWorker: Service {
             self.router = nil
         }
 
+        if configuration.roles.contains(.collect) {
+            let producer = try KafkaProducer(
+                configuration.kafka,
+                transactionalID: "\(configuration.topics.prefix).collector.\(configuration.name)",
+                logger: logger
+            )
+            let delegate = Collector(configuration: configuration, producer: producer, logger: logger)
+            let consumer = try KafkaConsumer(
+                configuration.kafka,
+                group: group(.collect),
+                topics: [configuration.topics.progress],
+                delegate: delegate,
+                logger: logger
+            )
+            self.collector = (delegate, consumer, producer)
+        } else {
+            self.collector = nil
+        }
+
         if configuration.roles.contains(.execute) {
             let producer = try KafkaProducer(configuration.kafka, logger: logger)
             let delegate = Executor(configuration: configuration, client: devices, producer: producer, logger: logger)
@@ -69,9 +89,14 @@ package final class TetherWorker: Service {
             name: self.configuration.name,
             execution: self.executor?.delegate.progress,
             routedJobs: self.router?.delegate.routedJobs,
+            collection: self.collector?.delegate.progress,
             openSessions: self.client.openSessionCount,
-            failure: (self.executor?.delegate.failure ?? self.router?.delegate.failure)?.description
+            failure: self.failure?.description
         )
+    }
+
+    private var failure: KafkaError? {
+        self.executor?.delegate.failure ?? self.router?.delegate.failure ?? self.collector?.delegate.failure
     }
 
     /// Runs until graceful shutdown or cancellation.
@@ -98,14 +123,16 @@ package final class TetherWorker: Service {
         }
         await self.router?.producer.close()
         await self.executor?.producer.close()
+        await self.collector?.producer.close()
         await self.client.close(within: .seconds(5))
         self.logger.info("worker ended")
-        if let error = failure ?? self.router?.delegate.failure ?? self.executor?.delegate.failure { throw error }
+        if let error = failure ?? self.failure { throw error }
     }
 
     private func stop() {
         self.router?.consumer.stop()
         self.executor?.consumer.stop()
+        self.collector?.consumer.stop()
     }
 
     private func runRoles() async throws {
@@ -114,6 +141,12 @@ package final class TetherWorker: Service {
                 tasks.addTask {
                     try await Blocking.run { try router.producer.initializeTransactions() }
                     try await router.consumer.run()
+                }
+            }
+            if let collector {
+                tasks.addTask {
+                    try await Blocking.run { try collector.producer.initializeTransactions() }
+                    try await collector.consumer.run()
                 }
             }
             if let executor {
@@ -136,6 +169,17 @@ package final class TetherWorker: Service {
             }
             // If one role ends, by a fault or in order, the other must not go on alone unnoticed.
             while let _ = try await tasks.next() { self.stop() }
+        }
+    }
+}
+
+extension WorkerConfiguration.Role {
+    /// Last part of the consumer group's name.
+    fileprivate var groupName: String {
+        switch self {
+        case .route: "router"
+        case .execute: "executor"
+        case .collect: "collector"
         }
     }
 }

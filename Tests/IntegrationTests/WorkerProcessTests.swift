@@ -87,6 +87,9 @@ extension Integration {
                 #expect(Set(results.map(\.task)).count == 49)
                 #expect(results.count { $0.job == "change" } == 1, "\(fleet.journals)")
                 #expect(changed.count(of: "changes") == 1)
+                let finished = try fleet.replies.replies.map(\.reply).filter { $0.type == "finished" }.map(\.job)
+                #expect(Set(finished) == Set(["warm", "change"] + jobs), "\(fleet.journals)")
+                #expect(finished.count == 5, "\(finished)")
                 #expect(changed.commands.count { $0.command.hasPrefix("lab count") } == 1)
                 #expect(fleet.devices.allSatisfy { $0.counters.maximumConcurrentSessions == 1 })
             }

@@ -49,13 +49,13 @@ import Testing
     func fanOut() throws {
         let records = try self.plan(
             #"{"targets":["group:core","r1"],"operation":{"type":"run","commands":["show version"]},"deadline":"30s"}"#)
-        #expect(records.count == 3)
+        #expect(records.count == 4)
         #expect(records[0].topic == "tether.results")
         #expect(
             try self.reply(records[0])
                 == .accepted(Accepted(job: "tether.jobs-3-17", tasks: 2, devices: 2, unknown: []))
         )
-        for (record, device) in zip(records.dropFirst(), ["r1", "r2"]) {
+        for (record, device) in zip(records.dropFirst(2), ["r1", "r2"]) {
             let task = try DeviceTask(decoding: #require(record.value))
             #expect(record.topic == "tether.tasks")
             #expect(record.key == Array(device.utf8))
@@ -70,7 +70,7 @@ import Testing
     @Test("the effect is judged for each platform: what isn't known to only read is a change")
     func effects() throws {
         let records = try self.plan(#"{"targets":["r1","sw1"],"operation":{"type":"run","commands":["show version"]}}"#)
-        let tasks = try records.dropFirst().map { try DeviceTask(decoding: #require($0.value)) }
+        let tasks = try records.dropFirst(2).map { try DeviceTask(decoding: #require($0.value)) }
         #expect(tasks.map(\.effect) == [.read, .change])
     }
 
@@ -93,10 +93,10 @@ import Testing
     func adHoc() throws {
         let json = #"{"id":"j","targets":["admin@192.0.2.9:2222"],"operation":{"type":"probe"},"platform":"linux"}"#
         let refused = try self.plan(json)
-        guard case .result(let result) = try self.reply(refused[1]) else { throw Unexpected() }
+        guard case .result(let result) = try self.reply(refused[2]) else { throw Unexpected() }
         #expect(result.error?.code == "target.refused")
         let allowed = try self.plan(json, planner: self.planner(allowsAdHoc: true))
-        let task = try DeviceTask(decoding: #require(allowed[1].value))
+        let task = try DeviceTask(decoding: #require(allowed[2].value))
         #expect(task.device == "192.0.2.9:2222")
         #expect(task.address == "admin@192.0.2.9:2222")
     }

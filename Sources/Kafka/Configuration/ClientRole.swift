@@ -77,6 +77,8 @@ enum ClientRole: Sendable {
             ] + (group.instanceID.map { [("group.instance.id", $0)] } ?? [])
         case .reader:
             [
+                // Tells when everything that was there has been read.
+                ("enable.partition.eof", "true"),
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 ("isolation.level", "read_committed"),

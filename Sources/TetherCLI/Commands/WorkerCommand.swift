@@ -30,8 +30,8 @@ struct WorkerCommand: AsyncParsableCommand {
     )
     var name: String?
 
-    @Option(help: "What this worker does: route, execute, or both, separated by commas.")
-    var roles = "route,execute"
+    @Option(help: "What this worker does: route, execute, collect, separated by commas.")
+    var roles = "route,execute,collect"
 
     @Option(
         help: ArgumentHelp("known_hosts file to check host keys against and learn new ones into.", valueName: "path"))
@@ -102,7 +102,7 @@ struct WorkerCommand: AsyncParsableCommand {
         var roles: Set<WorkerConfiguration.Role> = []
         for name in self.roles.split(separator: ",") {
             guard let role = WorkerConfiguration.Role(rawValue: String(name)) else {
-                throw ValidationError("There is no role \(name); the roles are route and execute.")
+                throw ValidationError("There is no role \(name); the roles are route, execute and collect.")
             }
             roles.insert(role)
         }

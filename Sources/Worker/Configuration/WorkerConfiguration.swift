@@ -7,6 +7,8 @@ package struct WorkerConfiguration: Sendable {
         case route
         /// Owns devices and runs tasks.
         case execute
+        /// Counts the results of jobs and says when they are finished.
+        case collect
     }
 
     package var kafka: KafkaConfiguration
@@ -35,6 +37,11 @@ package struct WorkerConfiguration: Sendable {
     package var allowsAdHocTargets: Bool
     /// Bytes of task records that one job may fan out to.
     package var maximumFanOutBytes: Int
+    /// Targets that one job may come to.
+    package var maximumTargets: Int
+    /// A job some of whose tasks nobody has reported is finished this long after its deadline, at the earliest. Long enough for another worker to take
+    /// over from a dead one and answer.
+    package var collectionGrace: Duration
 
     package init(
         kafka: KafkaConfiguration,
@@ -50,7 +57,9 @@ package struct WorkerConfiguration: Sendable {
         commitInterval: Duration = .milliseconds(50),
         inlineOutputLimit: Int = 512 * 1024,
         allowsAdHocTargets: Bool = false,
-        maximumFanOutBytes: Int = 256 * 1024 * 1024
+        maximumFanOutBytes: Int = 256 * 1024 * 1024,
+        maximumTargets: Int = 100_000,
+        collectionGrace: Duration = .seconds(600)
     ) {
         self.kafka = kafka
         self.topics = topics
@@ -66,5 +75,7 @@ package struct WorkerConfiguration: Sendable {
         self.inlineOutputLimit = inlineOutputLimit
         self.allowsAdHocTargets = allowsAdHocTargets
         self.maximumFanOutBytes = maximumFanOutBytes
+        self.maximumTargets = maximumTargets
+        self.collectionGrace = collectionGrace
     }
 }

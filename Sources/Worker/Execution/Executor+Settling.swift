@@ -44,7 +44,11 @@ extension Executor {
             result.owner = DeviceResult.Owner(worker: self.configuration.name, generation: assigned.grant)
             self.log(result)
             let record = ReplyRoute(of: assigned.task).record(for: .result(result), job: assigned.task.job)
-            await self.publish(record, settling: assigned.partition, offset: assigned.offset, grant: assigned.grant)
+            let progress = assigned.task.index.map { index in
+                JobProgress.ended(.init(job: assigned.task.job, index: index, outcome: result.outcome))
+                    .record(topic: self.configuration.topics.progress, key: assigned.task.job)
+            }
+            await self.publish(record, then: progress, settling: Settlement(assigned))
         }
     }
 
@@ -58,54 +62,73 @@ extension Executor {
         self.logger.info("task ended", metadata: metadata)
     }
 
-    /// Publishes the record that ends a task; when it is acknowledged, the task is finished and may be committed.
-    func publish(_ record: ProducerRecord, settling name: TopicPartition, offset: Int64, grant: Int) async {
+    /// The task that a record ends.
+    struct Settlement: Sendable {
+        var partition: TopicPartition
+        var offset: Int64
+        var grant: Int
+    }
+
+    /// Publishes the record that ends a task, and when it is acknowledged the one for the collector: a job's `finished` reply comes after its last
+    /// result. When both are acknowledged, the task is finished and may be committed.
+    func publish(_ record: ProducerRecord, then next: ProducerRecord? = nil, settling task: Settlement) async {
         let isOurs = self.state.withLockedValue { state in
-            guard state.partitions[name]?.grant == grant else { return false }
-            state.partitions[name]?.unacknowledged += 1
+            guard state.partitions[task.partition]?.grant == task.grant else { return false }
+            state.partitions[task.partition]?.unacknowledged += 1
             return true
         }
         // Lost in the meantime: the new owner answers, and two terminal results must not come from here.
         guard isOurs else { return }
+        await self.send(record, then: next, settling: task)
+    }
+
+    private func send(_ record: ProducerRecord, then next: ProducerRecord?, settling task: Settlement) async {
         await self.publisher.publish(record) { [self] result in
-            self.acknowledged(record, result, settling: name, offset: offset, grant: grant)
+            self.acknowledged(record, result, then: next, settling: task)
         }
     }
 
-    func acknowledged(
+    private func acknowledged(
         _ record: ProducerRecord,
         _ result: Result<Void, KafkaError>,
-        settling name: TopicPartition,
-        offset: Int64,
-        grant: Int
+        then next: ProducerRecord?,
+        settling task: Settlement
     ) {
-        let isOurs = self.state.withLockedValue { state in
-            guard state.partitions[name]?.grant == grant else { return false }
-            state.partitions[name]?.unacknowledged -= 1
-            if case .success = result {
-                state.partitions[name]?.ledger.finish(offset)
-                state.finishedTasks += 1
-                state.lastProgress = .now
-            }
-            return true
-        }
-        guard isOurs else { return }
         switch result {
         case .success:
-            self.committer.commitSoon()
+            guard let next else { return self.settle(task) }
+            guard self.state.withLockedValue({ $0.partitions[task.partition]?.grant == task.grant }) else { return }
+            // The producer's thread may not wait for room; somebody else does.
+            let isQueued = self.publisher.tryPublish(next) { [self] result in
+                self.acknowledged(next, result, then: nil, settling: task)
+            }
+            if !isQueued { Task { await self.send(next, then: nil, settling: task) } }
         case .failure(let error) where error.isFatal:
             self.fail(error)
         case .failure(let error) where error.isRetriable:
-            Task { await self.publish(record, settling: name, offset: offset, grant: grant) }
+            Task { await self.send(record, then: next, settling: task) }
         case .failure(let error):
             // The reply topic is gone or refuses the record: people find it among the dead letters, and the window moves on.
             guard record.topic != self.configuration.topics.deadLetters else {
                 return self.fail(error)
             }
             let letter = DeadLetter.undeliverable(
-                record, topic: self.configuration.topics.deadLetters, task: name, offset: offset, reason: error.message)
-            Task { await self.publish(letter, settling: name, offset: offset, grant: grant) }
+                record, topic: self.configuration.topics.deadLetters, task: task.partition, offset: task.offset,
+                reason: error.message)
+            Task { await self.send(letter, then: next, settling: task) }
         }
+    }
+
+    private func settle(_ task: Settlement) {
+        let isOurs = self.state.withLockedValue { state in
+            guard state.partitions[task.partition]?.grant == task.grant else { return false }
+            state.partitions[task.partition]?.unacknowledged -= 1
+            state.partitions[task.partition]?.ledger.finish(task.offset)
+            state.finishedTasks += 1
+            state.lastProgress = .now
+            return true
+        }
+        if isOurs { self.committer.commitSoon() }
     }
 
     func takeCommits() -> [CommittedOffset] {
@@ -125,5 +148,11 @@ extension Executor {
         self.state.withLockedValue { state in
             for commit in commits { state.partitions[commit.topicPartition]?.ledger.commitFailed() }
         }
+    }
+}
+
+extension Executor.Settlement {
+    init(_ assigned: AssignedTask) {
+        self.init(partition: assigned.partition, offset: assigned.offset, grant: assigned.grant)
     }
 }

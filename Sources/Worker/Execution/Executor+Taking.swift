@@ -106,7 +106,8 @@ extension Executor {
                 headers: record.headers
             )
         }
-        Task { await self.publish(replacement, settling: record.topicPartition, offset: record.offset, grant: grant) }
+        let task = Settlement(partition: record.topicPartition, offset: record.offset, grant: grant)
+        Task { await self.publish(replacement, settling: task) }
     }
 
     func reportCrash(_ assigned: AssignedTask) {

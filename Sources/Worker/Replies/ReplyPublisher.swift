@@ -13,12 +13,20 @@ final class ReplyPublisher: Sendable {
     }
 
     /// Queues a record if there is room for it.
-    func tryPublish(_ record: ProducerRecord) -> Bool {
+    func tryPublish(
+        _ record: ProducerRecord,
+        completion: (@Sendable (Result<Void, KafkaError>) -> Void)? = nil
+    ) -> Bool {
         do {
-            try self.producer.send(record, completion: self.report)
+            try self.producer.send(record) { [report] result in
+                report(result)
+                completion?(result.map { _ in () })
+            }
             return true
         } catch {
-            return error.code != "kafka.queue_full"
+            guard error.code != "kafka.queue_full" else { return false }
+            completion?(.failure(error))
+            return true
         }
     }
 

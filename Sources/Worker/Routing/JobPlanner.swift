@@ -2,7 +2,7 @@ import Devices
 import Jobs
 import Kafka
 
-/// Turns a job record into the records that answer it: tasks, `accepted`, terminal results for names that stand for nothing, or a dead letter.
+/// Turns a job record into the records that answer it: tasks, `accepted` (for the requester and for the collector), terminal results for names that stand for nothing, or a dead letter.
 ///
 /// Pure: no I/O, no clock. What it returns is written in one transaction by ``Router``.
 struct JobPlanner: Sendable {
@@ -19,7 +19,9 @@ struct JobPlanner: Sendable {
     ///   - now: milliseconds since 1970, for records without a timestamp.
     ///   - replyPartitions: partition count of a reply topic, `nil` if there is no such topic: one wrong name must not make the
     ///     whole transaction fail.
-    func plan(_ record: KafkaRecord, now: Int64, replyPartitions: (String) -> Int32?) -> [ProducerRecord] {
+    func plan(_ record: KafkaRecord, now: Int64, replyPartitions: (String) throws(KafkaError) -> Int32?)
+        throws(KafkaError) -> [ProducerRecord]
+    {
         guard let value = record.value else {
             return [self.deadLetter(record, code: "job.undecodable", reason: "the record has a null value")]
         }
@@ -31,7 +33,9 @@ struct JobPlanner: Sendable {
             if let id = error.jobID {
                 var route = ReplyRoute(
                     record: record, replyTo: error.replyTo, default: self.configuration.topics.results)
-                if self.configuration.topics.mayReceiveReplies(route.topic), let count = replyPartitions(route.topic) {
+                if self.configuration.topics.mayReceiveReplies(route.topic),
+                    let count = try replyPartitions(route.topic)
+                {
                     route.dropPartition(outOf: count)
                     let refusal = Rejected(
                         job: id, error: ErrorDescription(code: error.code, message: error.message, retriable: false))
@@ -58,7 +62,7 @@ struct JobPlanner: Sendable {
                 self.deadLetter(record, code: "policy.denied", reason: "replies may not be written to \(route.topic)")
             ]
         }
-        guard let count = replyPartitions(route.topic) else {
+        guard let count = try replyPartitions(route.topic) else {
             return [
                 self.deadLetter(
                     record, code: "reply.topic_unknown", reason: "the reply topic \(route.topic) doesn't exist")
@@ -90,6 +94,7 @@ struct JobPlanner: Sendable {
             let task = DeviceTask(
                 id: DeviceTask.id(job: id, device: device),
                 job: id,
+                index: records.count,
                 device: device,
                 address: address,
                 operation: job.operation,
@@ -101,6 +106,7 @@ struct JobPlanner: Sendable {
                 credential: job.credential,
                 platform: job.platform,
                 labels: job.labels,
+                priority: job.priority,
                 replyPartition: route.partition,
                 echo: route.echo
             )
@@ -134,6 +140,14 @@ struct JobPlanner: Sendable {
             )
         }
 
+        let targets = resolution.devices.count + resolution.adHoc.count + resolution.unknown.count
+        guard targets <= self.configuration.maximumTargets else {
+            return self.refuse(
+                record, id: id, job: job, route: route,
+                reason:
+                    "it names \(targets) devices, and a job may have \(self.configuration.maximumTargets); split the job"
+            )
+        }
         for name in resolution.devices {
             guard let device = self.inventory[name] else { continue }
             add(device: name, address: nil, platform: job.platform ?? device.platform)
@@ -152,17 +166,11 @@ struct JobPlanner: Sendable {
             refuse(target, code: "target.unknown", message: "nothing in the inventory has this name")
         }
         guard fanOutBytes <= self.configuration.maximumFanOutBytes, largestTask <= Self.maximumTaskBytes else {
-            let reason =
-                "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(Self.maximumTaskBytes) each; split the job"
-            let refusal = Rejected(
-                job: id,
-                error: ErrorDescription(code: "job.too_large", message: reason, retriable: false),
-                labels: job.labels
+            return self.refuse(
+                record, id: id, job: job, route: route,
+                reason:
+                    "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(Self.maximumTaskBytes) each; split the job"
             )
-            return [
-                self.deadLetter(record, code: "job.too_large", reason: reason),
-                route.record(for: .rejected(refusal), job: id),
-            ]
         }
         let accepted = Accepted(
             job: id,
@@ -171,8 +179,30 @@ struct JobPlanner: Sendable {
             unknown: resolution.unknown,
             labels: job.labels
         )
-        return [route.record(for: .accepted(accepted), job: id)] + records
+        let progress = JobProgress.accepted(
+            JobProgress.AcceptedJob(
+                job: id, tasks: accepted.tasks, devices: accepted.devices, submitted: submitted, deadline: deadline,
+                replyTo: route.topic, replyPartition: route.partition, echo: route.echo, labels: job.labels))
+        return [
+            route.record(for: .accepted(accepted), job: id),
+            progress.record(topic: self.configuration.topics.progress, key: id),
+        ] + records
             + terminal.map { route.record(for: $0, job: id) }
+    }
+
+    /// A job that asks for too much: nothing of it is done.
+    private func refuse(
+        _ record: KafkaRecord, id: String, job: Job, route: ReplyRoute, reason: String
+    ) -> [ProducerRecord] {
+        let refusal = Rejected(
+            job: id,
+            error: ErrorDescription(code: "job.too_large", message: reason, retriable: false),
+            labels: job.labels
+        )
+        return [
+            self.deadLetter(record, code: "job.too_large", reason: reason),
+            route.record(for: .rejected(refusal), job: id),
+        ]
     }
 
     private func deadLetter(_ record: KafkaRecord, code: String, reason: String) -> ProducerRecord {

@@ -97,36 +97,32 @@ final class Router: KafkaConsumerDelegate {
             taskPartitions: try self.producer.partitionCount(of: self.configuration.topics.tasks),
             isReadOnly: { [client] in client.isReadOnly($0, platform: $1) }
         )
-        try self.producer.beginTransaction()
-        do {
-            let now = Int64(Date().timeIntervalSince1970 * 1000)
-            for record in records {
-                let planned = planner.plan(record, now: now) { try? self.producer.partitionCount(of: $0) }
-                for record in planned { try self.send(record) }
+        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        var planned: [ProducerRecord] = []
+        for record in records {
+            planned += try planner.plan(record, now: now) { topic throws(KafkaError) in
+                try self.producer.partitionCount(ofReplyTopic: topic)
             }
-            var next: [TopicPartition: Int64] = [:]
-            for record in records {
-                next[record.topicPartition] = max(next[record.topicPartition] ?? 0, record.offset + 1)
-            }
+        }
+        var next: [TopicPartition: Int64] = [:]
+        for record in records {
+            next[record.topicPartition] = max(next[record.topicPartition] ?? 0, record.offset + 1)
+        }
+        try self.producer.transact { () throws(KafkaError) in
+            for record in planned { try self.producer.sendWhenRoom(record) }
             try self.producer.sendOffsets(next.map { CommittedOffset($0.key, offset: $0.value) }, of: consumer)
-            try self.producer.commitTransaction()
-        } catch {
-            if error.isFatal { throw error }
-            try self.producer.abortTransaction()
-            throw error
         }
     }
+}
 
-    /// Queues a record of the transaction; while the producer's queue is full, waits for room (its own thread empties it).
-    private func send(_ record: ProducerRecord) throws(KafkaError) {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while true {
-            do {
-                try self.producer.send(record)
-                return
-            } catch  where error.code == "kafka.queue_full" && ContinuousClock.now < deadline {
-                try self.producer.flush(timeout: .seconds(30))
-            }
+extension KafkaProducer {
+    /// `nil` when there is no such topic. A broker that can't be asked is an error: a reply topic must not be taken for missing because of it.
+    func partitionCount(ofReplyTopic topic: String) throws(KafkaError) -> Int32? {
+        do {
+            return try self.partitionCount(of: topic)
+        } catch {
+            if error.isFatal || (error.isRetriable && error.code != "kafka.unknown_topic_or_part") { throw error }
+            return nil
         }
     }
 }

@@ -107,16 +107,19 @@ final class Fleet {
         _ names: String...,
         change: (inout WorkerConfiguration) -> Void = { _ in }
     ) async throws -> [InProcessWorker] {
-        let started = try names.map { name in
-            var configuration = WorkerConfiguration(
-                kafka: self.cluster.configuration, topics: self.topics, name: name, drainTimeout: .seconds(5))
-            change(&configuration)
-            let worker = try InProcessWorker(configuration, inventory: try Inventory(path: self.inventory))
-            self.inProcess.append(worker)
-            return worker
-        }
+        let started = try names.map { try self.startWorker($0, change: change) }
         try await self.untilShared(among: self.inProcess)
         return started
+    }
+
+    /// A worker in this process, whatever its roles. Doesn't wait for anything.
+    func startWorker(_ name: String, change: (inout WorkerConfiguration) -> Void = { _ in }) throws -> InProcessWorker {
+        var configuration = WorkerConfiguration(
+            kafka: self.cluster.configuration, topics: self.topics, name: name, drainTimeout: .seconds(5))
+        change(&configuration)
+        let worker = try InProcessWorker(configuration, inventory: try Inventory(path: self.inventory))
+        self.inProcess.append(worker)
+        return worker
     }
 
     /// Workers as processes. Returns when they share the task partitions.

@@ -79,6 +79,7 @@ package final class TetherWorker: Service {
                 logger: logger
             )
             self.executor = (delegate, consumer, producer)
+            devices.setWriteGuard { [weak delegate] in delegate?.maySend ?? false }
         } else {
             self.executor = nil
         }
@@ -151,10 +152,29 @@ package final class TetherWorker: Service {
             }
             if let executor {
                 tasks.addTask {
+                    let listener = try await ControlListener(
+                        self.configuration,
+                        actions: ControlListener.Actions(
+                            cancel: { await executor.delegate.cancel($0, at: $1) },
+                            close: { await executor.delegate.close($0) },
+                            drain: { self.stop() }
+                        ),
+                        logger: self.logger
+                    )
+                    try await listener.catchUp()
                     // The committer outlives the consumer, whose last act is to drain and commit.
                     try await withThrowingTaskGroup { parts in
                         parts.addTask {
                             await executor.delegate.committer.run()
+                            return false
+                        }
+                        parts.addTask {
+                            await executor.delegate.keepProven()
+                            return false
+                        }
+                        parts.addTask {
+                            // Who can't hear cancellations any more ends, in order.
+                            do throws(KafkaError) { try await listener.run() } catch { executor.delegate.fail(error) }
                             return false
                         }
                         parts.addTask {
@@ -165,6 +185,7 @@ package final class TetherWorker: Service {
                             if isConsumer { parts.cancelAll() }
                         }
                     }
+                    await listener.close()
                 }
             }
             // If one role ends, by a fault or in order, the other must not go on alone unnoticed.

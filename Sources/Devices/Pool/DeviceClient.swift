@@ -26,6 +26,7 @@ public final class DeviceClient: Sendable {
     private let currentInventory: NIOLockedValueBox<Inventory>
     private let loops: [any EventLoop]
     private let pool: SessionPool
+    private let writeGuard = NIOLockedValueBox<@Sendable () -> Bool>({ true })
     private let lastTemporary = NIOLockedValueBox<UInt64>(0)
 
     /// - Throws: `inventory.invalid` (unknown platform, unreadable known_hosts, …).
@@ -72,14 +73,16 @@ public final class DeviceClient: Sendable {
         self.factory = factory
         let inventory = NIOLockedValueBox(configuration.inventory)
         self.currentInventory = inventory
+        let writeGuard = self.writeGuard
         self.pool = SessionPool(
             maximumSessions: configuration.maximumSessions,
             idleTimeout: configuration.idleTimeout,
             timerLoop: group.next()
         ) { target, report in
             do throws(DeviceError) {
-                let plan = try factory.plan(
+                var plan = try factory.plan(
                     for: target.device, in: inventory.withLockedValue { $0 }, override: target.override)
+                plan.mayWrite = writeGuard.withLockedValue { $0 }
                 let loop = Self.eventLoop(for: target.device.name, of: loops)
                 let session = DeviceSession(plan, on: loop, logger: logger, report: report)
                 try await session.open()
@@ -171,6 +174,12 @@ public final class DeviceClient: Sendable {
     /// Closes all sessions, in parallel, each within the deadline. From now on every call fails with `client.closed`.
     public func shutDown(within deadline: Duration = .seconds(5)) async {
         await self.pool.closeAll(within: deadline, isFinal: true)
+    }
+
+    /// Sets who is asked before each write of a command or an answer in the middle of one. Once it says no, the session is closed and nothing more is
+    /// written: the device may be another process's by then. For sessions that are opened from now on.
+    package func setWriteGuard(_ mayWrite: @escaping @Sendable () -> Bool) {
+        self.writeGuard.withLockedValue { $0 = mayWrite }
     }
 
     // MARK: Inventory

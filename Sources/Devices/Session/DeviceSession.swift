@@ -268,7 +268,7 @@ public actor DeviceSession {
 
     /// Ends the running command, and with it the session: nobody could tell its late output from the next command's.
     func interrupt(code: String, message: String) {
-        self.shell?.write(ByteBuffer(bytes: [0x03]))
+        if self.plan.mayWrite() { self.shell?.write(ByteBuffer(bytes: [0x03])) }
         let running = DeviceError(
             code: code,
             message: "\(self.device.name): \(message)",
@@ -281,6 +281,18 @@ public actor DeviceSession {
                 "\(self.device.name): the session was closed because the command before this one was interrupted (\(code))"
         )
         self.shutDown(waiting, running: running)
+    }
+
+    /// Asks whether the device is still this process's to talk to, and closes the session if it isn't.
+    func mayWrite() -> Bool {
+        guard !self.plan.mayWrite() else { return true }
+        let message = "\(self.device.name): the session was closed because the device may be another worker's by now"
+        let running = DeviceError(
+            code: "session.closed", message: message, delivery: self.runningDelivery, partialOutput: self.collected)
+        // It isn't even taken leave of.
+        self.machine = nil
+        self.shutDown(DeviceError(code: "session.closed", message: message), running: running)
+        return false
     }
 
     /// Whether the running command has reached the device, as far as anybody can know.

@@ -10,6 +10,7 @@ final class Committer: Sendable {
         var consumer: KafkaConsumer?
         var take: (@Sendable () -> [CommittedOffset])?
         var failed: (@Sendable ([CommittedOffset]) -> Void)?
+        var acknowledged: (@Sendable ([CommittedOffset], ContinuousClock.Instant) -> Void)?
         var waiters: [Int: CheckedContinuation<Void, any Error>] = [:]
         var nextWaiter = 0
         var isDirty = false
@@ -29,16 +30,18 @@ final class Committer: Sendable {
     }
 
     /// Whose offsets are committed, and where they come from. `take` gives what is to be committed and counts it as committed; `failed` gets it back if
-    /// the coordinator didn't take it.
+    /// the coordinator didn't take it, `acknowledged` if it did, with the time before which the request wasn't made.
     func attach(
         _ consumer: KafkaConsumer,
         take: @escaping @Sendable () -> [CommittedOffset],
-        failed: @escaping @Sendable ([CommittedOffset]) -> Void
+        failed: @escaping @Sendable ([CommittedOffset]) -> Void,
+        acknowledged: @escaping @Sendable ([CommittedOffset], ContinuousClock.Instant) -> Void
     ) {
         self.state.withLockedValue {
             $0.consumer = consumer
             $0.take = take
             $0.failed = failed
+            $0.acknowledged = acknowledged
         }
     }
 
@@ -98,15 +101,16 @@ final class Committer: Sendable {
     }
 
     private func commitGroup() async {
-        let (consumer, take, failed, waiters) = self.state.withLockedValue { state in
+        let (consumer, take, failed, acknowledged, waiters) = self.state.withLockedValue { state in
             state.isDirty = false
             defer { state.waiters = [:] }
-            return (state.consumer, state.take, state.failed, Array(state.waiters.values))
+            return (state.consumer, state.take, state.failed, state.acknowledged, Array(state.waiters.values))
         }
         guard let consumer, let take, let failed else {
             for waiter in waiters { waiter.resume() }
             return
         }
+        let sent = ContinuousClock.now
         let commits = take()
         guard !commits.isEmpty else {
             for waiter in waiters { waiter.resume() }
@@ -114,6 +118,7 @@ final class Committer: Sendable {
         }
         do {
             try await consumer.commit(commits)
+            acknowledged?(commits, sent)
             for waiter in waiters { waiter.resume() }
         } catch {
             self.logger.warning("a commit failed", metadata: ["error": "\(error)"])

@@ -7,13 +7,14 @@ extension Executor {
     /// Notes that a change begins, and waits until the note is safe with the group's coordinator. A worker whose partition has moved can't get that
     /// acknowledgement (its generation is old), so it can't begin.
     func begin(_ assigned: AssignedTask) async throws(KafkaError) {
+        var isNoted = false
         while true {
-            let isOurs = self.state.withLockedValue { state in
+            let (isOurs, mayStart) = self.state.withLockedValue { state in
                 guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
                     !partition.isDraining
-                else { return false }
-                state.partitions[assigned.partition]?.ledger.begin(assigned.offset)
-                return true
+                else { return (false, false) }
+                if !isNoted { state.partitions[assigned.partition]?.ledger.begin(assigned.offset) }
+                return (true, state.membership.mayStart(.now))
             }
             guard isOurs else {
                 throw KafkaError(
@@ -22,8 +23,11 @@ extension Executor {
                     message: "\(assigned.partition) is being given up or isn't ours any more"
                 )
             }
+            // The process may have been stopped since the acknowledgement came.
+            if isNoted && mayStart { return }
             do {
-                return try await self.committer.commit()
+                try await self.committer.commit()
+                isNoted = true
             } catch {
                 // The commit of a whole group failed, perhaps for another partition's sake: again, until this one is taken, goes to another
                 // worker, or the task's time is up.
@@ -31,6 +35,40 @@ extension Executor {
             }
         }
     }
+
+    /// Waits until this worker is known to own the task's partition still: a commit of this grant is acknowledged, and lately the coordinator has heard from us.
+    ///
+    /// - Returns: false when the partition is another's, or is being given up (unless `isEnding`). A cancelled caller isn't held back: its task ends anyway.
+    func confirm(_ assigned: AssignedTask, isEnding: Bool = false) async -> Bool {
+        while true {
+            let answer = self.state.withLockedValue { state -> Bool? in
+                guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
+                    isEnding || !partition.isDraining
+                else { return false }
+                return partition.isOpened && state.membership.mayStart(.now) ? true : nil
+            }
+            if let answer { return answer }
+            if Task.isCancelled && !isEnding { return true }
+            do {
+                try await self.committer.commit()
+            } catch {
+                // A task of its own, so that the caller's cancellation doesn't turn waiting into spinning.
+                await Task { try? await Task.sleep(for: .milliseconds(100)) }.value
+            }
+        }
+    }
+
+    /// Proves the membership while nothing else is committed. Runs until cancelled.
+    func keepProven() async {
+        let interval = self.state.withLockedValue { $0.membership.proofInterval }
+        while !Task.isCancelled {
+            try? await Task.sleep(for: interval)
+            try? await self.committer.commit()
+        }
+    }
+
+    /// Whether bytes may go to a device now. Called before each write.
+    var maySend: Bool { self.state.withLockedValue { $0.membership.maySend(.now) } }
 
     func end(_ assigned: AssignedTask, _ end: TaskEnd) async {
         switch end {
@@ -41,6 +79,8 @@ extension Executor {
                 state.partitions[assigned.partition]?.ledger.retract(assigned.offset)
             }
         case .result(var result):
+            // Who may have been replaced publishes nothing.
+            guard await self.confirm(assigned, isEnding: true) else { return }
             result.owner = DeviceResult.Owner(worker: self.configuration.name, generation: assigned.grant)
             self.log(result)
             let record = ReplyRoute(of: assigned.task).record(for: .result(result), job: assigned.task.job)
@@ -136,11 +176,26 @@ extension Executor {
             var commits: [CommittedOffset] = []
             for (name, partition) in state.partitions {
                 let isReleased = partition.isDraining && partition.ledger.begun.isEmpty && partition.unacknowledged == 0
-                guard partition.ledger.isDirty || isReleased else { continue }
+                guard partition.ledger.isDirty || isReleased || !partition.isOpened else { continue }
                 guard let commit = state.partitions[name]?.ledger.commit(releasedInOrder: isReleased) else { continue }
                 commits.append(CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text))
             }
+            // The same again, as proof of membership.
+            if commits.isEmpty, state.membership.needsProof(.now) {
+                for name in state.partitions.keys {
+                    guard let commit = state.partitions[name]?.ledger.commit() else { continue }
+                    return [CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text)]
+                }
+            }
             return commits
+        }
+    }
+
+    func committed(_ commits: [CommittedOffset], sent: ContinuousClock.Instant) {
+        self.state.withLockedValue { state in
+            state.membership.prove(sent: sent)
+            // Commits of an earlier grant can't be under way: partitions are only granted after the last commit of those who had them.
+            for commit in commits { state.partitions[commit.topicPartition]?.isOpened = true }
         }
     }
 

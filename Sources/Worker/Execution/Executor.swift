@@ -15,6 +15,8 @@ final class Executor: KafkaConsumerDelegate {
         var ledger: PartitionLedger
         let grant: Int
         var isPaused = false
+        /// A commit of this grant is acknowledged: from now on a new owner knows that this one may have published results.
+        var isOpened = false
         /// Being given up: nothing more is begun.
         var isDraining = false
         /// Results handed to the producer and not acknowledged.
@@ -29,6 +31,8 @@ final class Executor: KafkaConsumerDelegate {
         var finishedTasks = 0
         var takenTasks = 0
         var lastProgress: ContinuousClock.Instant = .now
+        var membership: Membership
+        var cancellations: Cancellations
     }
 
     let configuration: WorkerConfiguration
@@ -36,7 +40,7 @@ final class Executor: KafkaConsumerDelegate {
     let publisher: ReplyPublisher
     let producer: KafkaProducer
     let logger: Logger
-    let state = NIOLockedValueBox(State())
+    let state: NIOLockedValueBox<State>
     let lanes: LaneTable
     let committer: Committer
 
@@ -48,6 +52,10 @@ final class Executor: KafkaConsumerDelegate {
         self.logger = logger
         self.committer = Committer(interval: configuration.commitInterval, logger: logger)
         self.lanes = LaneTable()
+        self.state = NIOLockedValueBox(
+            State(
+                membership: Membership(sessionTimeout: configuration.sessionTimeout),
+                cancellations: Cancellations(lifetime: configuration.maximumDeadline)))
     }
 
     // MARK: Figures
@@ -74,6 +82,8 @@ final class Executor: KafkaConsumerDelegate {
             self.takeCommits()
         } failed: { [self] in
             self.commitFailed($0)
+        } acknowledged: { [self] in
+            self.committed($0, sent: $1)
         }
         var ends: [TopicPartition: Int64] = [:]
         do {

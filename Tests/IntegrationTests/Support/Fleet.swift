@@ -18,6 +18,7 @@ final class Fleet {
     let deadLetters: TopicLog
     private let folder: URL
     private var inProcess: [InProcessWorker] = []
+    var workers: [InProcessWorker] { self.inProcess }
     private var processes: [WorkerProcess] = []
 
     static let taskPartitions: Int32 = 8

@@ -60,11 +60,15 @@ extension KafkaProducer {
     }
 
     /// Queues a record; while the queue is full, waits for room (the producer's own thread makes it). Blocks.
-    package func sendWhenRoom(_ record: ProducerRecord, within limit: Duration = .seconds(60)) throws(KafkaError) {
+    package func sendWhenRoom(
+        _ record: ProducerRecord,
+        within limit: Duration = .seconds(60),
+        completion: (@Sendable (Result<(partition: Int32, offset: Int64), KafkaError>) -> Void)? = nil
+    ) throws(KafkaError) {
         let deadline = Deadline(after: limit)
         while true {
             do throws(KafkaError) {
-                return try self.send(record)
+                return try self.send(record, completion: completion)
             } catch {
                 guard error.code == "kafka.queue_full", !deadline.hasPassed else { throw error }
                 try self.flush(timeout: min(.seconds(30), deadline.remaining))

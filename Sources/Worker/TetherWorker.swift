@@ -69,7 +69,12 @@ package final class TetherWorker: Service {
         }
 
         if configuration.roles.contains(.execute) {
-            let producer = try KafkaProducer(configuration.kafka, logger: logger)
+            let producer = try KafkaProducer(
+                configuration.kafka,
+                transactionalID: configuration.resultDelivery == .exactlyOnce
+                    ? "\(configuration.topics.prefix).executor.\(configuration.name)" : nil,
+                logger: logger
+            )
             let delegate = Executor(configuration: configuration, client: devices, producer: producer, logger: logger)
             let consumer = try KafkaConsumer(
                 configuration.kafka,
@@ -141,7 +146,24 @@ package final class TetherWorker: Service {
             if let router {
                 tasks.addTask {
                     try await Blocking.run { try router.producer.initializeTransactions() }
-                    try await router.consumer.run()
+                    // The memory outlives the consumer, which waits for it.
+                    try await withThrowingTaskGroup { parts in
+                        parts.addTask {
+                            do throws(KafkaError) {
+                                try await router.delegate.memory.run()
+                            } catch {
+                                router.delegate.fail(error, router.consumer)
+                            }
+                            return false
+                        }
+                        parts.addTask {
+                            try await router.consumer.run()
+                            return true
+                        }
+                        while let isConsumer = try await parts.next() {
+                            if isConsumer { parts.cancelAll() }
+                        }
+                    }
                 }
             }
             if let collector {
@@ -152,6 +174,9 @@ package final class TetherWorker: Service {
             }
             if let executor {
                 tasks.addTask {
+                    if executor.delegate.outbox != nil {
+                        try await Blocking.run { try executor.producer.initializeTransactions() }
+                    }
                     let listener = try await ControlListener(
                         self.configuration,
                         actions: ControlListener.Actions(

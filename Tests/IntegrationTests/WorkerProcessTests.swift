@@ -5,6 +5,19 @@ import Testing
 extension Integration {
     @Suite("Worker processes that end")
     struct WorkerProcesses {
+        @Test("a second signal ends a worker that drains, at once")
+        func secondSignal() async throws {
+            try await Fleet.with { fleet in
+                let worker = try await fleet.startProcesses("worker", arguments: ["--drain-timeout", "10m"])[0]
+                try await fleet.submit("job", "lab sleep 600000", effect: .read)
+                try await until("the command runs") { fleet.device.commands.count > 0 || fleet.device.counters.logins == 1 }
+                worker.send(signal: SIGTERM)
+                try await until("it drains") { worker.journal.contains("Signal caught") || worker.journal.contains("signal") }
+                worker.send(signal: SIGINT)
+                #expect(try await worker.process.end() == 128 + SIGINT)
+            }
+        }
+
         @Test(
             "SIGTERM during work: the worker drains, the other takes over, every task has exactly one result and no device two sessions"
         )

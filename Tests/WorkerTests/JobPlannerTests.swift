@@ -40,7 +40,7 @@ import Testing
         headers: [KafkaHeader] = [],
         replyPartitions: Int32? = 4
     ) throws -> [ProducerRecord] {
-        try (planner ?? self.planner()).plan(self.record(json, headers: headers), now: 5) { _ in replyPartitions }
+        try (planner ?? self.planner()).plan(self.record(json, headers: headers), now: 5) { _ in replyPartitions }.records
     }
 
     private func reply(_ record: ProducerRecord) throws -> Reply { try Reply(decoding: #require(record.value)) }
@@ -169,6 +169,48 @@ import Testing
         #expect(task.replyPartition == 2)
         let tooFew = try self.plan(json, headers: headers, replyPartitions: 2)
         #expect(tooFew[0].partition == nil)
+    }
+
+    @Test("a repeated id is answered with the original's counts and not run; one that is derived can't repeat")
+    func duplicate() throws {
+        var planner = try self.planner()
+        planner.known = { id in
+            .init(job: id, tasks: 7, devices: 6, submitted: 0, deadline: 0, replyTo: "elsewhere")
+        }
+        let json = #"{"id":"j","targets":["r1"],"operation":{"type":"probe"},"reply_to":"mine","labels":{"a":"b"}}"#
+        let records = try self.plan(json, planner: planner)
+        #expect(records.map(\.topic) == ["mine"])
+        #expect(
+            try self.reply(records[0])
+                == .accepted(
+                    Accepted(job: "j", tasks: 7, devices: 6, unknown: [], duplicate: true, labels: ["a": "b"])))
+        #expect(try self.plan(#"{"targets":["r1"],"operation":{"type":"probe"}}"#, planner: planner).count == 3)
+    }
+
+    @Test("what the collector needs goes into the same transaction; tasks are numbered from 0 in order")
+    func progress() throws {
+        let records = try self.plan(
+            #"{"id":"j","targets":["r1","sw1","nope"],"operation":{"type":"probe"},"priority":"interactive","deadline":"30s"}"#)
+        #expect(records[1].topic == "tether.progress" && records[1].key == Array("j".utf8))
+        #expect(
+            try JobProgress(decoding: #require(records[1].value))
+                == .accepted(
+                    .init(
+                        job: "j", tasks: 3, devices: 2, submitted: 1_000_000, deadline: 1_030_000,
+                        replyTo: "tether.results")))
+        let tasks = try records.filter { $0.topic == "tether.tasks" }.map { try DeviceTask(decoding: #require($0.value)) }
+        #expect(tasks.map(\.index) == [0, 1] && tasks.map(\.priority) == [.interactive, .interactive])
+    }
+
+    @Test("a job that comes to more devices than one may is refused whole")
+    func tooMany() throws {
+        var planner = try self.planner()
+        planner.configuration.maximumTargets = 2
+        let records = try self.plan(
+            #"{"id":"j","targets":["all"],"operation":{"type":"probe"}}"#, planner: planner)
+        #expect(records.map(\.topic) == ["tether.dead-letters", "tether.results"])
+        guard case .rejected(let rejected) = try self.reply(records[1]) else { throw Unexpected() }
+        #expect(rejected.error.code == "job.too_large" && rejected.error.message.contains("3 devices"))
     }
 
     @Test("a job that would fan out to too many bytes is refused whole")

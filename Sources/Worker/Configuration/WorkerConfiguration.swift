@@ -11,6 +11,14 @@ package struct WorkerConfiguration: Sendable {
         case collect
     }
 
+    /// What a reader of results can rely on when a worker dies.
+    package enum ResultDelivery: String, Sendable, Hashable, CaseIterable {
+        /// Results are published at once; a crash may make a second one of the same task, marked `redelivered`.
+        case atLeastOnce = "at_least_once"
+        /// Results and offsets are written in one transaction per short interval: readers of committed records see each result once.
+        case exactlyOnce = "exactly_once"
+    }
+
     package var kafka: KafkaConfiguration
     package var topics: TopicNames
     /// Stands in every result. Unique in the fleet.
@@ -33,6 +41,10 @@ package struct WorkerConfiguration: Sendable {
     package var commitInterval: Duration
     /// Output up to this size (encoded) stands in the result; more goes out as `output` records.
     package var inlineOutputLimit: Int
+    package var resultDelivery: ResultDelivery
+    /// How long, and for how many jobs at most, a job's id is remembered. Zero: ids may be used again at once.
+    package var duplicateWindow: Duration
+    package var maximumRememberedJobs: Int
     /// Whether jobs may name `user@host:port` targets that are not in the inventory.
     package var allowsAdHocTargets: Bool
     /// Bytes of task records that one job may fan out to.
@@ -56,6 +68,9 @@ package struct WorkerConfiguration: Sendable {
         window: Int = LedgerMetadata.maximumWindow,
         commitInterval: Duration = .milliseconds(50),
         inlineOutputLimit: Int = 512 * 1024,
+        resultDelivery: ResultDelivery = .atLeastOnce,
+        duplicateWindow: Duration = .seconds(3600),
+        maximumRememberedJobs: Int = 200_000,
         allowsAdHocTargets: Bool = false,
         maximumFanOutBytes: Int = 256 * 1024 * 1024,
         maximumTargets: Int = 100_000,
@@ -73,6 +88,9 @@ package struct WorkerConfiguration: Sendable {
         self.window = min(window, LedgerMetadata.maximumWindow)
         self.commitInterval = commitInterval
         self.inlineOutputLimit = inlineOutputLimit
+        self.resultDelivery = resultDelivery
+        self.duplicateWindow = duplicateWindow
+        self.maximumRememberedJobs = maximumRememberedJobs
         self.allowsAdHocTargets = allowsAdHocTargets
         self.maximumFanOutBytes = maximumFanOutBytes
         self.maximumTargets = maximumTargets

@@ -119,7 +119,11 @@ extension Executor {
         }
         // Lost in the meantime: the new owner answers, and two terminal results must not come from here.
         guard isOurs else { return }
-        await self.send(record, then: next, settling: task)
+        if let outbox = self.outbox {
+            await outbox.add(Outbox.Entry([record] + (next.map { [$0] } ?? []), settling: task))
+        } else {
+            await self.send(record, then: next, settling: task)
+        }
     }
 
     private func send(_ record: ProducerRecord, then next: ProducerRecord?, settling task: Settlement) async {
@@ -169,40 +173,6 @@ extension Executor {
             return true
         }
         if isOurs { self.committer.commitSoon() }
-    }
-
-    func takeCommits() -> [CommittedOffset] {
-        self.state.withLockedValue { state in
-            var commits: [CommittedOffset] = []
-            for (name, partition) in state.partitions {
-                let isReleased = partition.isDraining && partition.ledger.begun.isEmpty && partition.unacknowledged == 0
-                guard partition.ledger.isDirty || isReleased || !partition.isOpened else { continue }
-                guard let commit = state.partitions[name]?.ledger.commit(releasedInOrder: isReleased) else { continue }
-                commits.append(CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text))
-            }
-            // The same again, as proof of membership.
-            if commits.isEmpty, state.membership.needsProof(.now) {
-                for name in state.partitions.keys {
-                    guard let commit = state.partitions[name]?.ledger.commit() else { continue }
-                    return [CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text)]
-                }
-            }
-            return commits
-        }
-    }
-
-    func committed(_ commits: [CommittedOffset], sent: ContinuousClock.Instant) {
-        self.state.withLockedValue { state in
-            state.membership.prove(sent: sent)
-            // Commits of an earlier grant can't be under way: partitions are only granted after the last commit of those who had them.
-            for commit in commits { state.partitions[commit.topicPartition]?.isOpened = true }
-        }
-    }
-
-    func commitFailed(_ commits: [CommittedOffset]) {
-        self.state.withLockedValue { state in
-            for commit in commits { state.partitions[commit.topicPartition]?.ledger.commitFailed() }
-        }
     }
 }
 

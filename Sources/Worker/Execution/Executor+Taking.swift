@@ -35,7 +35,8 @@ extension Executor {
                         partition: name,
                         offset: record.offset,
                         grant: grant,
-                        mayHaveRun: admission.mayHaveRun,
+                        // In transactions, what isn't done has no result.
+                        mayHaveRun: admission.mayHaveRun && self.outbox == nil,
                         taken: taken,
                         now: now,
                         maximumDeadline: self.configuration.maximumDeadline

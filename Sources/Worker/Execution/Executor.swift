@@ -33,6 +33,13 @@ final class Executor: KafkaConsumerDelegate {
         var lastProgress: ContinuousClock.Instant = .now
         var membership: Membership
         var cancellations: Cancellations
+        /// What the last transactions committed, for proofs of membership between them.
+        var lastCommitted: [TopicPartition: CommittedOffset] = [:]
+
+        mutating func forget(_ partition: TopicPartition) {
+            self.partitions[partition] = nil
+            self.lastCommitted[partition] = nil
+        }
     }
 
     let configuration: WorkerConfiguration
@@ -43,14 +50,20 @@ final class Executor: KafkaConsumerDelegate {
     let state: NIOLockedValueBox<State>
     let lanes: LaneTable
     let committer: Committer
+    /// Where results wait for the next transaction; `nil` when each is published at once.
+    let outbox: Outbox?
 
     init(configuration: WorkerConfiguration, client: DeviceClient, producer: KafkaProducer, logger: Logger) {
         self.configuration = configuration
         self.client = client
         self.producer = producer
-        self.publisher = ReplyPublisher(producer: producer, logger: logger)
         self.logger = logger
-        self.committer = Committer(interval: configuration.commitInterval, logger: logger)
+        let committer = Committer(interval: configuration.commitInterval, logger: logger)
+        self.committer = committer
+        let outbox =
+            configuration.resultDelivery == .exactlyOnce ? Outbox(filled: { committer.commitSoon() }) : nil
+        self.outbox = outbox
+        self.publisher = ReplyPublisher(producer: producer, outbox: outbox, logger: logger)
         self.lanes = LaneTable()
         self.state = NIOLockedValueBox(
             State(
@@ -78,12 +91,11 @@ final class Executor: KafkaConsumerDelegate {
     // MARK: Consumer delegate
 
     func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {
-        self.committer.attach(consumer) { [self] in
-            self.takeCommits()
-        } failed: { [self] in
-            self.commitFailed($0)
-        } acknowledged: { [self] in
-            self.committed($0, sent: $1)
+        self.committer.attach(consumer) { [self] () async throws(KafkaError) in
+            switch self.outbox {
+            case nil: try await self.commitOffsets(of: consumer)
+            case .some(let outbox): try await self.commitTransaction(outbox, of: consumer)
+            }
         }
         var ends: [TopicPartition: Int64] = [:]
         do {
@@ -132,7 +144,7 @@ final class Executor: KafkaConsumerDelegate {
                 "partitions are given up before everything of them was settled",
                 metadata: ["partitions": "\(partitions)"])
         }
-        self.state.withLockedValue { state in for partition in partitions { state.partitions[partition] = nil } }
+        self.state.withLockedValue { state in for partition in partitions { state.forget(partition) } }
         self.logger.info(
             "partitions released",
             metadata: ["partitions": "\(partitions)", "rebalance": "\(rebalance)", "took": "\(.now - started)"]
@@ -142,7 +154,7 @@ final class Executor: KafkaConsumerDelegate {
     func consumer(_ consumer: KafkaConsumer, lost partitions: [TopicPartition], rebalance: Int) {
         let devices = self.state.withLockedValue { state in
             let devices = partitions.flatMap { state.partitions[$0]?.devices ?? [] }
-            for partition in partitions { state.partitions[partition] = nil }
+            for partition in partitions { state.forget(partition) }
             return devices
         }
         self.logger.warning("partitions lost", metadata: ["partitions": "\(partitions)", "rebalance": "\(rebalance)"])

@@ -5,12 +5,26 @@ import Kafka
 /// Turns a job record into the records that answer it: tasks, `accepted` (for the requester and for the collector), terminal results for names that stand for nothing, or a dead letter.
 ///
 /// Pure: no I/O, no clock. What it returns is written in one transaction by ``Router``.
-struct JobPlanner: Sendable {
+struct JobPlanner {
     var configuration: WorkerConfiguration
     var inventory: Inventory
     /// Partitions of the task topic.
     var taskPartitions: Int32
     var isReadOnly: @Sendable (_ command: String, _ platform: String) -> Bool
+    /// The job that had this id before, if it is remembered.
+    var known: (_ id: String) -> JobProgress.AcceptedJob? = { _ in nil }
+
+    /// What follows from a job record.
+    struct Plan: Sendable {
+        var records: [ProducerRecord]
+        /// The job, if it is begun.
+        var accepted: JobProgress.AcceptedJob?
+
+        init(_ records: [ProducerRecord], accepted: JobProgress.AcceptedJob? = nil) {
+            self.records = records
+            self.accepted = accepted
+        }
+    }
 
     /// A task record must fit under the broker's default `message.max.bytes` with its headers.
     static let maximumTaskBytes = 1_000_000
@@ -20,10 +34,10 @@ struct JobPlanner: Sendable {
     ///   - replyPartitions: partition count of a reply topic, `nil` if there is no such topic: one wrong name must not make the
     ///     whole transaction fail.
     func plan(_ record: KafkaRecord, now: Int64, replyPartitions: (String) throws(KafkaError) -> Int32?)
-        throws(KafkaError) -> [ProducerRecord]
+        throws(KafkaError) -> Plan
     {
         guard let value = record.value else {
-            return [self.deadLetter(record, code: "job.undecodable", reason: "the record has a null value")]
+            return Plan([self.deadLetter(record, code: "job.undecodable", reason: "the record has a null value")])
         }
         let job: Job
         do {
@@ -42,7 +56,7 @@ struct JobPlanner: Sendable {
                     records.append(route.record(for: .rejected(refusal), job: id))
                 }
             }
-            return records
+            return Plan(records)
         }
         let id =
             job.id
@@ -58,21 +72,28 @@ struct JobPlanner: Sendable {
             default: self.configuration.topics.results
         )
         guard self.configuration.topics.mayReceiveReplies(route.topic) else {
-            return [
+            return Plan([
                 self.deadLetter(record, code: "policy.denied", reason: "replies may not be written to \(route.topic)")
-            ]
+            ])
         }
         guard let count = try replyPartitions(route.topic) else {
-            return [
+            return Plan([
                 self.deadLetter(
                     record, code: "reply.topic_unknown", reason: "the reply topic \(route.topic) doesn't exist")
-            ]
+            ])
         }
         route.dropPartition(outOf: count)
+        // A derived id is the record's own; only one that somebody chose can come again.
+        if job.id != nil, let original = self.known(id) {
+            let answer = Accepted(
+                job: id, tasks: original.tasks, devices: original.devices, unknown: [], duplicate: true,
+                labels: job.labels)
+            return Plan([route.record(for: .accepted(answer), job: id)])
+        }
         return self.tasks(of: job, id: id, record: record, route: route, now: now)
     }
 
-    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> [ProducerRecord]
+    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> Plan
     {
         let submitted = record.timestamp ?? now
         let deadline = job.effectiveDeadline(
@@ -179,30 +200,29 @@ struct JobPlanner: Sendable {
             unknown: resolution.unknown,
             labels: job.labels
         )
-        let progress = JobProgress.accepted(
-            JobProgress.AcceptedJob(
-                job: id, tasks: accepted.tasks, devices: accepted.devices, submitted: submitted, deadline: deadline,
-                replyTo: route.topic, replyPartition: route.partition, echo: route.echo, labels: job.labels))
-        return [
+        let begun = JobProgress.AcceptedJob(
+            job: id, tasks: accepted.tasks, devices: accepted.devices, submitted: submitted, deadline: deadline,
+            replyTo: route.topic, replyPartition: route.partition, echo: route.echo, labels: job.labels)
+        let answers = [
             route.record(for: .accepted(accepted), job: id),
-            progress.record(topic: self.configuration.topics.progress, key: id),
-        ] + records
-            + terminal.map { route.record(for: $0, job: id) }
+            JobProgress.accepted(begun).record(topic: self.configuration.topics.progress, key: id),
+        ]
+        return Plan(answers + records + terminal.map { route.record(for: $0, job: id) }, accepted: begun)
     }
 
     /// A job that asks for too much: nothing of it is done.
     private func refuse(
         _ record: KafkaRecord, id: String, job: Job, route: ReplyRoute, reason: String
-    ) -> [ProducerRecord] {
+    ) -> Plan {
         let refusal = Rejected(
             job: id,
             error: ErrorDescription(code: "job.too_large", message: reason, retriable: false),
             labels: job.labels
         )
-        return [
+        return Plan([
             self.deadLetter(record, code: "job.too_large", reason: reason),
             route.record(for: .rejected(refusal), job: id),
-        ]
+        ])
     }
 
     private func deadLetter(_ record: KafkaRecord, code: String, reason: String) -> ProducerRecord {

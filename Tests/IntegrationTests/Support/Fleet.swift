@@ -127,19 +127,27 @@ final class Fleet {
     func startProcesses(_ names: String..., arguments: [String] = [], isStatic: Bool = true) async throws
         -> [WorkerProcess]
     {
-        for name in names {
-            self.processes.append(
-                try WorkerProcess(
-                    [
-                        "--kafka", self.cluster.bootstrapServers, "--topic-prefix", self.topics.prefix,
-                        "--inventory", self.inventory,
-                    ] + (isStatic ? ["--name", name] : []) + arguments,
-                    on: self.cluster.leash
-                )
-            )
-        }
+        for name in names { try self.startProcess(name, arguments: arguments, isStatic: isStatic) }
         try await self.untilShared(among: self.processes)
         return self.processes
+    }
+
+    /// A process in the place of one that has ended, under its name. Returns when all that run share the task partitions.
+    func startAgain(_ name: String, arguments: [String] = []) async throws {
+        try self.startProcess(name, arguments: arguments, isStatic: true)
+        try await self.untilShared(among: self.processes.filter(\.isRunning))
+    }
+
+    private func startProcess(_ name: String, arguments: [String], isStatic: Bool) throws {
+        self.processes.append(
+            try WorkerProcess(
+                [
+                    "--kafka", self.cluster.bootstrapServers, "--topic-prefix", self.topics.prefix,
+                    "--inventory", self.inventory,
+                ] + (isStatic ? ["--name", name] : []) + arguments,
+                on: self.cluster.leash
+            )
+        )
     }
 
     /// What the worker processes have logged.

@@ -136,6 +136,7 @@ package final class TetherWorker: Service {
     }
 
     private func stop() {
+        self.logger.info("worker drains")
         self.router?.consumer.stop()
         self.executor?.consumer.stop()
         self.collector?.consumer.stop()

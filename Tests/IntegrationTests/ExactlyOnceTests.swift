@@ -5,7 +5,9 @@ import Testing
 extension Integration {
     @Suite("Results in transactions")
     struct ExactlyOnce {
-        @Test("two workers, streamed and large outputs, a reply topic that goes: readers of committed records see each result once, in order")
+        @Test(
+            "two workers, streamed and large outputs, a reply topic that goes: readers of committed records see each result once, in order"
+        )
         func results() async throws {
             try await Fleet.with(devices: 8) { fleet in
                 let doomed = try await fleet.createTopic("\(fleet.topics.prefix)-doomed")
@@ -63,12 +65,21 @@ extension Integration {
                 for (number, job) in jobs.enumerated() {
                     try await fleet.submit(job, "lab count \(job)", effect: number % 2 == 0 ? .change : .read, key: "k")
                 }
-                try await fleet.replies.read("the first results") { _ in try fleet.replies.results(of: "job-2").count > 2 }
+                try await fleet.replies.read("the first results") { _ in
+                    try fleet.replies.results(of: "job-2").count > 2
+                }
                 workers[0].send(signal: SIGKILL)
                 _ = try await workers[0].process.end()
-                // Under its name it ends what it had begun: the transaction that was open, and the work.
+                try await until("the other has everything", state: { fleet.journals }) {
+                    try await workers[1].partitionCount == Int(Fleet.taskPartitions)
+                }
+                // Its name ends the transaction that was open; a broker would, after `transaction.timeout.ms`.
                 try await fleet.startAgain("left", arguments: arguments)
-                for job in jobs { _ = try await fleet.replies.finished(job, within: .seconds(90)) }
+                do {
+                    for job in jobs { _ = try await fleet.replies.finished(job, within: .seconds(60)) }
+                } catch {
+                    throw Unexpected("\(error)\n\(fleet.journals)")
+                }
                 try await fleet.stopWorkers()
                 try await fleet.replies.readToEnd()
                 let results = try fleet.replies.results()
@@ -98,7 +109,8 @@ extension Integration {
                 // On every partition, and to a topic of its own.
                 for partition in 0..<Fleet.otherPartitions {
                     try await fleet.submit(
-                        Job(id: "job", targets: ["nobody"], operation: .probe, replyTo: mine.topic), partition: partition)
+                        Job(id: "job", targets: ["nobody"], operation: .probe, replyTo: mine.topic),
+                        partition: partition)
                 }
                 try await mine.read("the answers") { $0.count >= Int(Fleet.otherPartitions) }
                 // Another router has it from the log.

@@ -5,7 +5,9 @@ import Testing
 extension Integration {
     @Suite("A worker that was stopped for longer than its session lasts")
     struct StoppedWorkers {
-        @Test("SIGSTOP in the middle of work, SIGCONT after the other has taken over: the first sends no byte of a command more")
+        @Test(
+            "SIGSTOP in the middle of work, SIGCONT after the other has taken over: the first sends no byte of a command more"
+        )
         func fencing() async throws {
             try await Fleet.with(devices: 6) { fleet in
                 let workers = try await fleet.startProcesses("left", "right", arguments: ["--session-timeout", "6s"])
@@ -26,7 +28,9 @@ extension Integration {
                 }
                 workers[0].send(signal: SIGSTOP)
                 // What was sent before the stop may still be answered.
-                for job in 0...1 { _ = try await fleet.replies.results(of: "job-\(job)", count: 6, within: .seconds(90)) }
+                for job in 0...1 {
+                    _ = try await fleet.replies.results(of: "job-\(job)", count: 6, within: .seconds(90))
+                }
                 let before = try victims.map { try fleet.device($0).commands.map(\.command) }
                 let results = try fleet.replies.results().filter { $0.job != "warm" }
                 #expect(results.count == 12, "\(fleet.journals)")

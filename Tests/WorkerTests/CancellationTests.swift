@@ -7,7 +7,8 @@ import Testing
 struct CancellationTests {
     private func task(_ job: String, _ device: String) -> DeviceTask {
         DeviceTask(
-            id: "\(job)/\(device)", job: job, device: device, operation: .probe, effect: .read, deadline: 0, submitted: 0,
+            id: "\(job)/\(device)", job: job, device: device, operation: .probe, effect: .read, deadline: 0,
+            submitted: 0,
             replyTo: "r")
     }
 

@@ -40,7 +40,8 @@ import Testing
         headers: [KafkaHeader] = [],
         replyPartitions: Int32? = 4
     ) throws -> [ProducerRecord] {
-        try (planner ?? self.planner()).plan(self.record(json, headers: headers), now: 5) { _ in replyPartitions }.records
+        try (planner ?? self.planner()).plan(self.record(json, headers: headers), now: 5) { _ in replyPartitions }
+            .records
     }
 
     private func reply(_ record: ProducerRecord) throws -> Reply { try Reply(decoding: #require(record.value)) }
@@ -190,7 +191,8 @@ import Testing
     @Test("what the collector needs goes into the same transaction; tasks are numbered from 0 in order")
     func progress() throws {
         let records = try self.plan(
-            #"{"id":"j","targets":["r1","sw1","nope"],"operation":{"type":"probe"},"priority":"interactive","deadline":"30s"}"#)
+            #"{"id":"j","targets":["r1","sw1","nope"],"operation":{"type":"probe"},"priority":"interactive","deadline":"30s"}"#
+        )
         #expect(records[1].topic == "tether.progress" && records[1].key == Array("j".utf8))
         #expect(
             try JobProgress(decoding: #require(records[1].value))
@@ -198,7 +200,9 @@ import Testing
                     .init(
                         job: "j", tasks: 3, devices: 2, submitted: 1_000_000, deadline: 1_030_000,
                         replyTo: "tether.results")))
-        let tasks = try records.filter { $0.topic == "tether.tasks" }.map { try DeviceTask(decoding: #require($0.value)) }
+        let tasks = try records.filter { $0.topic == "tether.tasks" }.map {
+            try DeviceTask(decoding: #require($0.value))
+        }
         #expect(tasks.map(\.index) == [0, 1] && tasks.map(\.priority) == [.interactive, .interactive])
     }
 

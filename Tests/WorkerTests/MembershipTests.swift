@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Membership by the clock")
 struct MembershipTests {
-    @Test("a proof lasts half a session time-out for starting and nine tenths for sending, from when its request was made")
+    @Test(
+        "a proof lasts half a session time-out for starting and nine tenths for sending, from when its request was made"
+    )
     func ages() {
         var membership = Membership(sessionTimeout: .seconds(40))
         let start = ContinuousClock.now

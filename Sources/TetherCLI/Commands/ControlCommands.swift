@@ -47,7 +47,8 @@ struct CloseCommand: AsyncParsableCommand {
 struct DrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drain",
-        abstract: "End a worker in order, as SIGTERM does: running tasks may end, results are published, devices given up."
+        abstract:
+            "End a worker in order, as SIGTERM does: running tasks may end, results are published, devices given up."
     )
 
     @OptionGroup var kafka: KafkaOptions

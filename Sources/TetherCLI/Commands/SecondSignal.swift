@@ -15,19 +15,19 @@ final class SecondSignal {
     init(logger: Logger) {
         let count = NIOLockedValueBox(0)
         self.sources = [SIGTERM, SIGINT].map { number in
-                let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-                source.setEventHandler {
-                    let seen = count.withLockedValue { count in
-                        count += 1
-                        return count
-                    }
-                    guard seen > 1 else { return }
-                    logger.critical("a second signal ends the worker at once; what it had begun is left as it is")
-                    _exit(128 + number)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                let seen = count.withLockedValue { count in
+                    count += 1
+                    return count
                 }
-                source.resume()
-                return source
+                guard seen > 1 else { return }
+                logger.critical("a second signal ends the worker at once; what it had begun is left as it is")
+                _exit(128 + number)
             }
+            source.resume()
+            return source
+        }
     }
 
     func stop() {

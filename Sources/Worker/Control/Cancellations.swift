@@ -47,7 +47,8 @@ struct Cancellations: Sendable {
     }
 
     private mutating func forget(_ now: Int64) {
-        while let first = self.order.first, self.order.count >= Self.maximumJobs || self.jobs[first]?.until ?? 0 <= now {
+        while let first = self.order.first, self.order.count >= Self.maximumJobs || self.jobs[first]?.until ?? 0 <= now
+        {
             self.jobs[first] = nil
             self.order.removeFirst()
         }

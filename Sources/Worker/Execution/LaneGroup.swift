@@ -103,7 +103,9 @@ actor LaneGroup {
                 let end = TaskEnd.cancelledBeforeStart(waiting.assigned)
                 Task { await self.services.end(waiting.assigned, end) }
             }
-            if let running = lane.running, running.assigned.task.job == cancellation.job { running.interrupt(.cancelled) }
+            if let running = lane.running, running.assigned.task.job == cancellation.job {
+                running.interrupt(.cancelled)
+            }
         }
     }
 

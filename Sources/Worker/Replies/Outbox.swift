@@ -121,7 +121,9 @@ final class Outbox: Sendable {
             for (index, entry) in entries.enumerated() {
                 for record in entry.records {
                     do throws(KafkaError) {
-                        try producer.sendWhenRoom(record) { if case .failure(let error) = $0 { failures.note(index, error) } }
+                        try producer.sendWhenRoom(record) {
+                            if case .failure(let error) = $0 { failures.note(index, error) }
+                        }
                     } catch {
                         failures.note(index, error)
                         throw error

@@ -93,8 +93,7 @@ struct JobPlanner {
         return self.tasks(of: job, id: id, record: record, route: route, now: now)
     }
 
-    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> Plan
-    {
+    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> Plan {
         let submitted = record.timestamp ?? now
         let deadline = job.effectiveDeadline(
             recordTimestamp: submitted,

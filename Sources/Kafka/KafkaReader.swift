@@ -41,8 +41,9 @@ package final class KafkaReader: Sendable {
 
     /// Waits up to `timeout` for records; an empty array when there were none. Cancellation ends the wait early.
     ///
+    /// - Parameter untilEnd: wait no longer when everything that is there has been read (see ``hasReachedEnd()``).
     /// - Throws: what reading on can't cure: `kafka.unknown_topic_or_part`, `kafka.topic_authorization_failed`, `kafka.closed`, a fatal error.
-    package func next(maximum: Int = 500, timeout: Duration) async throws(KafkaError) -> [KafkaRecord] {
+    package func next(maximum: Int = 500, timeout: Duration, untilEnd: Bool = false) async throws(KafkaError) -> [KafkaRecord] {
         let isCancelled = NIOLockedValueBox(false)
         let client = self.client
         let deadline = Deadline(after: timeout)
@@ -53,7 +54,8 @@ package final class KafkaReader: Sendable {
                 client.wake()
             }
         ) { () throws(KafkaError) in
-            try client.read(maximum: maximum, deadline, isCancelled: { isCancelled.withLockedValue { $0 } })
+            try client.read(
+                maximum: maximum, deadline, untilEnd: untilEnd, isCancelled: { isCancelled.withLockedValue { $0 } })
         }
     }
 

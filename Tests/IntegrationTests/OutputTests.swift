@@ -83,3 +83,64 @@ extension String {
         String(repeating: "0", count: Swift.max(0, length - self.count)) + self
     }
 }
+
+extension Integration {
+    @Suite("Output while it comes")
+    struct StreamedOutput {
+        @Test("a slow command's output is there within a second, long before the command ends")
+        func slowCommand() async throws {
+            try await Fleet.with { fleet in
+                try await fleet.startWorkers("worker")
+                try await fleet.submit("warm", "show clock")
+                _ = try await fleet.replies.finished("warm")
+                try await fleet.submit("slow", "lab prompt-like 600000", effect: .read, stream: true)
+                func pieces() throws -> [Output] {
+                    try fleet.replies.replies.compactMap { received in
+                        guard case .output(let output) = received.reply else { return nil }
+                        return output
+                    }
+                }
+                try await fleet.replies.read("output") { _ in try !pieces().isEmpty }
+                let command = try #require(fleet.device.commands.first { $0.command.hasPrefix("lab prompt-like") })
+                #expect(command.command == "lab prompt-like 600000")
+                #expect(try fleet.replies.results(of: "slow").isEmpty)
+                var order: [UInt8] = []
+                Control.cancel(.init(job: "slow")).encode(into: &order)
+                try await fleet.write(order, to: fleet.topics.control)
+                #expect(try await fleet.replies.result(of: "slow").outcome == .cancelled)
+            }
+        }
+
+        @Test("a broker too slow for the output holds up that device alone, and loses nothing", arguments: [false, true])
+        func slowBroker(isTransactional: Bool) async throws {
+            try await Fleet.with(devices: 2) { fleet in
+                let name = "slow-\(isTransactional)"
+                try await fleet.startWorkers("worker") {
+                    $0.kafka.clientID = name
+                    // A small queue, so that it fills up; and data that takes its time.
+                    $0.kafka.properties = ["queue.buffering.max.kbytes": "256", "compression.type": "none"]
+                    if isTransactional { $0.resultDelivery = .exactlyOnce }
+                }
+                try await fleet.submit("warm", "show clock")
+                _ = try await fleet.replies.finished("warm")
+                try await fleet.cluster.setFault(.throttle(bytesPerSecond: 400_000), clientID: name)
+                try await fleet.submit("flood", to: [fleet.devices[0].name], "lab output 2000000", stream: true)
+                try await until("the flood has begun") {
+                    fleet.devices[0].commands.contains { $0.command.hasPrefix("lab output") }
+                }
+                try await fleet.submit("other", to: [fleet.devices[1].name], "show clock")
+                #expect(try await fleet.replies.result(of: "other").outcome == .succeeded)
+                try await fleet.cluster.setFault(nil, clientID: name)
+                let result = try await fleet.replies.result(of: "flood")
+                #expect(result.outcome == .succeeded)
+                let pieces = try fleet.replies.replies.compactMap { received -> Output? in
+                    guard case .output(let output) = received.reply, output.job == "flood" else { return nil }
+                    return output
+                }
+                #expect(pieces.map(\.sequence) == Array(0..<pieces.count))
+                #expect(pieces.reduce(0) { $0 + $1.bytes.count } == result.commands.first?.outputBytes)
+                #expect(fleet.farm.counters.logins == 2)
+            }
+        }
+    }
+}

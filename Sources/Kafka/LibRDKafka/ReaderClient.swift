@@ -142,7 +142,7 @@ final class ReaderClient: @unchecked Sendable {
     // MARK: Reading
 
     /// Waits for the first record, and takes what else is there already.
-    func read(maximum: Int, _ deadline: Deadline, isCancelled: () -> Bool) throws(KafkaError) -> [KafkaRecord] {
+    func read(maximum: Int, _ deadline: Deadline, untilEnd: Bool = false, isCancelled: () -> Bool) throws(KafkaError) -> [KafkaRecord] {
         if let error = self.next ?? self.fatal {
             self.next = nil
             throw error
@@ -150,7 +150,6 @@ final class ReaderClient: @unchecked Sendable {
         self.lookForPartitions()
         var decoder = RecordDecoder()
         var records: [KafkaRecord] = []
-        let hadReachedEnd = self.hasReachedEnd
         repeat {
             try self.handle.withQueue { (client, queue) throws(KafkaError) in
                 // Errors of the connection wait on the main queue.
@@ -173,7 +172,7 @@ final class ReaderClient: @unchecked Sendable {
                     break
                 }
             }
-        } while records.isEmpty && !deadline.hasPassed && !isCancelled() && self.hasReachedEnd == hadReachedEnd
+        } while records.isEmpty && !deadline.hasPassed && !isCancelled() && !(untilEnd && self.hasReachedEnd)
         return records
     }
 

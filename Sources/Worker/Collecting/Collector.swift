@@ -28,12 +28,14 @@ final class Collector: KafkaConsumerDelegate {
 
     private let configuration: WorkerConfiguration
     private let producer: KafkaProducer
+    private let replyTopics: ReplyTopics
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
 
     init(configuration: WorkerConfiguration, producer: KafkaProducer, logger: Logger) {
         self.configuration = configuration
         self.producer = producer
+        self.replyTopics = ReplyTopics(producer: producer)
         self.logger = logger
     }
 
@@ -134,7 +136,7 @@ final class Collector: KafkaConsumerDelegate {
                         JobProgress.mark(id: mark).record(
                             topic: partition.topic, key: nil, partition: partition.partition))
                 }
-                for reply in replies { try self.producer.sendWhenRoom(reply) }
+                for reply in replies { try self.replyTopics.send(reply) }
                 try self.producer.sendOffsets(work.offsets, of: consumer)
             }
             self.done(work)
@@ -191,7 +193,7 @@ final class Collector: KafkaConsumerDelegate {
             let route = ReplyRoute(topic: job.replyTo, partition: job.replyPartition, echo: job.echo)
             var reply = route.record(for: .finished(ending.finished), job: job.job)
             // Topics can be deleted while a job runs. One of them must not stop the others' jobs.
-            let count = try self.producer.partitionCount(ofReplyTopic: job.replyTo)
+            let count = try self.replyTopics.partitionCount(of: job.replyTo)
             if count.map({ (job.replyPartition ?? 0) >= $0 }) ?? true {
                 reply = DeadLetter.undeliverable(
                     reply, topic: self.configuration.topics.deadLetters, task: partition, offset: ending.offset,

@@ -103,14 +103,16 @@ struct JobLedger: Sendable {
         while let first = self.order.first, self.open[first.job]?.offset != first.offset { self.order.removeFirst() }
     }
 
-    /// What to commit, if that has changed: the first record of the oldest unfinished job, as it will be when `endings` are settled.
+    /// What to commit: the first record of the oldest unfinished job, as it will be when `endings` are settled. `nil` when that has not changed and
+    /// nothing is to be settled: what is settled goes with an offset always, since the coordinator's judgement of the offset is what keeps a replaced collector from
+    /// settling anything.
     func commit(settling endings: [Ending]) -> Int64? {
         // Before that, jobs may be open here that are finished.
         guard self.isCurrent, let position = self.position else { return nil }
         let settled = Set(endings.map(\.offset))
         let first = self.order.first { self.open[$0.job]?.offset == $0.offset && !settled.contains($0.offset) }
         let offset = first?.offset ?? position
-        return offset == self.committed ? nil : offset
+        return offset == self.committed && endings.isEmpty ? nil : offset
     }
 
     mutating func committed(_ offset: Int64) { self.committed = offset }

@@ -44,7 +44,8 @@ final class ControlListener: Sendable {
                         "Reading topic `\(self.configuration.topics.control)` to its end took longer than \(Self.patience). Check the brokers.",
                     isRetriable: true)
             }
-            for record in try await self.reader.next(timeout: .seconds(1)) { await self.obey(record, isNew: false) }
+            for record in try await self.reader.next(timeout: .seconds(1), untilEnd: true) {
+                await self.obey(record, isNew: false) }
         }
     }
 

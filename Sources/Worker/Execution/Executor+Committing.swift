@@ -39,8 +39,8 @@ extension Executor {
         if !entries.isEmpty || !commits.isEmpty {
             let failures = Outbox.Failures()
             do {
-                try await Self.blocking { [producer, configuration] () throws(KafkaError) in
-                    try outbox.write(entries, commits, producer, configuration, failures, consumer)
+                try await Self.blocking { [producer, replyTopics] () throws(KafkaError) in
+                    try outbox.write(entries, commits, producer, replyTopics, failures, consumer)
                 }
             } catch {
                 outbox.putBack(entries, failures, deadLetters: self.configuration.topics.deadLetters)

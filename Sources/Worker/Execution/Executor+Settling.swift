@@ -36,22 +36,35 @@ extension Executor {
         }
     }
 
+    /// What a task is about to do.
+    enum Step: Sendable {
+        /// To begin. Not while its partition is being given up.
+        case start
+        /// To go on with its next command.
+        case proceed
+        /// To publish its result.
+        case end
+    }
+
     /// Waits until this worker is known to own the task's partition still: a commit of this grant is acknowledged, and lately the coordinator has heard from us.
     ///
-    /// - Returns: false when the partition is another's, or is being given up (unless `isEnding`). A cancelled caller isn't held back: its task ends anyway.
-    func confirm(_ assigned: AssignedTask, isEnding: Bool = false) async -> Bool {
+    /// - Returns: false when the partition is another's, or the step may not be taken any more. A cancelled caller isn't held back from running: its
+    ///   commands end before anything is sent.
+    func confirm(_ assigned: AssignedTask, before step: Step) async -> Bool {
         while true {
             let answer = self.state.withLockedValue { state -> Bool? in
                 guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
-                    isEnding || !partition.isDraining
+                    step != .start || !partition.isDraining
                 else { return false }
                 return partition.isOpened && state.membership.mayStart(.now) ? true : nil
             }
             if let answer { return answer }
-            if Task.isCancelled && !isEnding { return true }
+            if Task.isCancelled && step != .end { return true }
             do {
                 try await self.committer.commit()
             } catch {
+                // Also for a caller that is cancelled, and so can't wait for a commit.
+                self.committer.commitSoon()
                 // A task of its own, so that the caller's cancellation doesn't turn waiting into spinning.
                 await Task { try? await Task.sleep(for: .milliseconds(100)) }.value
             }
@@ -80,7 +93,7 @@ extension Executor {
             }
         case .result(var result):
             // Who may have been replaced publishes nothing.
-            guard await self.confirm(assigned, isEnding: true) else { return }
+            guard await self.confirm(assigned, before: .end) else { return }
             result.owner = DeviceResult.Owner(worker: self.configuration.name, generation: assigned.grant)
             self.log(result)
             let record = ReplyRoute(of: assigned.task).record(for: .result(result), job: assigned.task.job)

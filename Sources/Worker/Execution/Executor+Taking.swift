@@ -148,12 +148,12 @@ extension Executor {
         let runner = TaskRunner(configuration: self.configuration, client: self.client, publisher: self.publisher)
         return LaneGroup.Services(
             run: { assigned, interruption in
-                guard await self.confirm(assigned) else { return .abandoned(retracted: true) }
+                guard await self.confirm(assigned, before: .start) else { return .abandoned(retracted: true) }
                 // After the lane knows that it runs: a cancellation that comes from now on interrupts it.
                 if self.isCancelled(assigned.task) { return .cancelledBeforeStart(assigned) }
                 return await runner.run(
                     assigned,
-                    confirm: { await self.confirm(assigned) },
+                    confirm: { await self.confirm(assigned, before: .proceed) },
                     begin: { () async throws(KafkaError) in try await self.begin(assigned) },
                     interruption: interruption
                 )

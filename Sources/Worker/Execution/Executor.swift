@@ -50,6 +50,7 @@ final class Executor: KafkaConsumerDelegate {
     let state: NIOLockedValueBox<State>
     let lanes: LaneTable
     let committer: Committer
+    let replyTopics: ReplyTopics
     /// Where results wait for the next transaction; `nil` when each is published at once.
     let outbox: Outbox?
 
@@ -58,6 +59,7 @@ final class Executor: KafkaConsumerDelegate {
         self.client = client
         self.producer = producer
         self.logger = logger
+        self.replyTopics = ReplyTopics(producer: producer)
         let committer = Committer(interval: configuration.commitInterval, logger: logger)
         self.committer = committer
         let outbox =

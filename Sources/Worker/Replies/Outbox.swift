@@ -23,8 +23,7 @@ final class Outbox: Sendable {
         private let reasons = NIOLockedValueBox<[Int: KafkaError]>([:])
 
         func note(_ index: Int, _ error: KafkaError) {
-            // Records of an aborted transaction are purged: that says nothing about them.
-            guard !error.isRetriable, !error.isFatal, !error.code.contains("purge") else { return }
+            guard error.isLasting else { return }
             self.reasons.withLockedValue { $0[index] = error }
         }
 
@@ -103,14 +102,14 @@ final class Outbox: Sendable {
         _ entries: [Entry],
         _ offsets: [CommittedOffset],
         _ producer: KafkaProducer,
-        _ configuration: WorkerConfiguration,
+        _ topics: ReplyTopics,
         _ failures: Failures,
         _ consumer: KafkaConsumer
     ) throws(KafkaError) {
         for (index, entry) in entries.enumerated() {
             guard let topic = entry.records.first?.topic else { continue }
             // Topics can be deleted while a task runs; one of them must not stop the others' results.
-            guard try producer.partitionCount(ofReplyTopic: topic) == nil else { continue }
+            guard try topics.partitionCount(of: topic) == nil else { continue }
             failures.note(
                 index, KafkaError(code: "kafka.unknown_topic_or_part", number: 3, message: "there is no such topic"))
             throw KafkaError(

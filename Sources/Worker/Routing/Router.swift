@@ -14,6 +14,7 @@ final class Router: KafkaConsumerDelegate {
     private let client: DeviceClient
     private let producer: KafkaProducer
     private let logger: Logger
+    private let replyTopics: ReplyTopics
     let memory: JobMemory
     private let state = NIOLockedValueBox(State())
 
@@ -34,6 +35,7 @@ final class Router: KafkaConsumerDelegate {
         self.client = client
         self.producer = producer
         self.logger = logger
+        self.replyTopics = ReplyTopics(producer: producer)
         self.memory = JobMemory(configuration, logger: logger)
     }
 
@@ -120,7 +122,7 @@ final class Router: KafkaConsumerDelegate {
         var planned: [ProducerRecord] = []
         for record in records {
             let plan = try planner.plan(record, now: now) { topic throws(KafkaError) in
-                try self.producer.partitionCount(ofReplyTopic: topic)
+                try self.replyTopics.partitionCount(of: topic)
             }
             planned += plan.records
             if let job = plan.accepted { begun[job.job] = job }
@@ -130,21 +132,9 @@ final class Router: KafkaConsumerDelegate {
             next[record.topicPartition] = max(next[record.topicPartition] ?? 0, record.offset + 1)
         }
         try self.producer.transact { () throws(KafkaError) in
-            for record in planned { try self.producer.sendWhenRoom(record) }
+            for record in planned { try self.replyTopics.send(record) }
             try self.producer.sendOffsets(next.map { CommittedOffset($0.key, offset: $0.value) }, of: consumer)
         }
         self.memory.remember(Array(begun.values))
-    }
-}
-
-extension KafkaProducer {
-    /// `nil` when there is no such topic. A broker that can't be asked is an error: a reply topic must not be taken for missing because of it.
-    func partitionCount(ofReplyTopic topic: String) throws(KafkaError) -> Int32? {
-        do {
-            return try self.partitionCount(of: topic)
-        } catch {
-            if error.isFatal || (error.isRetriable && error.code != "kafka.unknown_topic_or_part") { throw error }
-            return nil
-        }
     }
 }

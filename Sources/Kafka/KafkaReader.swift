@@ -43,7 +43,9 @@ package final class KafkaReader: Sendable {
     ///
     /// - Parameter untilEnd: wait no longer when everything that is there has been read (see ``hasReachedEnd()``).
     /// - Throws: what reading on can't cure: `kafka.unknown_topic_or_part`, `kafka.topic_authorization_failed`, `kafka.closed`, a fatal error.
-    package func next(maximum: Int = 500, timeout: Duration, untilEnd: Bool = false) async throws(KafkaError) -> [KafkaRecord] {
+    package func next(maximum: Int = 500, timeout: Duration, untilEnd: Bool = false) async throws(KafkaError)
+        -> [KafkaRecord]
+    {
         let isCancelled = NIOLockedValueBox(false)
         let client = self.client
         let deadline = Deadline(after: timeout)

@@ -109,7 +109,8 @@ extension Integration {
             }
         }
 
-        @Test("a broker too slow for the output holds up that device alone, and loses nothing", arguments: [false, true])
+        @Test(
+            "a broker too slow for the output holds up that device alone, and loses nothing", arguments: [false, true])
         func slowBroker(isTransactional: Bool) async throws {
             try await Fleet.with(devices: 2) { fleet in
                 let name = "slow-\(isTransactional)"

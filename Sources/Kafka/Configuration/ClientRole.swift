@@ -22,7 +22,10 @@ enum ClientRole: Sendable {
         switch self {
         case .producer(let transactionalID):
             // A transaction bounds its records' time by `transaction.timeout.ms`; setting both is refused by the library.
-            let timeout = transactionalID == nil ? [("message.timeout.ms", "120000")] : []
+            // And it bounds how long readers of committed records wait for a transaction whose owner died: everything behind it.
+            let timeout =
+                transactionalID == nil
+                ? [("message.timeout.ms", "120000")] : [("transaction.timeout.ms", "30000")]
             return common + timeout + [
                 // An idle producer sends at once; a busy one fills batches while earlier requests are under way. Waiting a millisecond for more
                 // made a record four times slower and cost more processor time, and bulk was no faster for it.

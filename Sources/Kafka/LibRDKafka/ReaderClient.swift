@@ -142,7 +142,9 @@ final class ReaderClient: @unchecked Sendable {
     // MARK: Reading
 
     /// Waits for the first record, and takes what else is there already.
-    func read(maximum: Int, _ deadline: Deadline, untilEnd: Bool = false, isCancelled: () -> Bool) throws(KafkaError) -> [KafkaRecord] {
+    func read(maximum: Int, _ deadline: Deadline, untilEnd: Bool = false, isCancelled: () -> Bool) throws(KafkaError)
+        -> [KafkaRecord]
+    {
         if let error = self.next ?? self.fatal {
             self.next = nil
             throw error

@@ -45,7 +45,8 @@ final class ControlListener: Sendable {
                     isRetriable: true)
             }
             for record in try await self.reader.next(timeout: .seconds(1), untilEnd: true) {
-                await self.obey(record, isNew: false) }
+                await self.obey(record, isNew: false)
+            }
         }
     }
 

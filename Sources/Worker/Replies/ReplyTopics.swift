@@ -56,5 +56,7 @@ final class ReplyTopics: Sendable {
 extension KafkaError {
     /// Says something about the record, not about the moment: the same record would be refused again. Records of an aborted transaction are
     /// purged, which says nothing about them.
-    var isLasting: Bool { !self.isRetriable && !self.isFatal && !self.code.contains("purge") && self.code != "kafka.closed" }
+    var isLasting: Bool {
+        !self.isRetriable && !self.isFatal && !self.code.contains("purge") && self.code != "kafka.closed"
+    }
 }

@@ -105,6 +105,7 @@ let package = Package(
             name: "TetherCLI",
             dependencies: [
                 "Operations", "Worker",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

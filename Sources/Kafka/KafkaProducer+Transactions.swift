@@ -33,4 +33,62 @@ extension KafkaProducer {
     package func abortTransaction(timeout: Duration = .seconds(60)) throws(KafkaError) {
         try self.client.abortTransaction(timeout: timeout)
     }
+
+    /// Runs `body` in a transaction, and commits it. If either fails, nothing of it stands.
+    ///
+    /// While the outcome of a commit isn't known, it is asked for again: the caller learns what happened, not that somebody was slow.
+    /// - Throws: what `body` throws, or why nothing was committed; fatal when this producer can't be used any more, or when the outcome could not be learnt
+    ///   within `limit`: whoever registers the transactional id next settles it.
+    package func transact(
+        limit: Duration = .seconds(120),
+        _ body: () throws(KafkaError) -> Void
+    ) throws(KafkaError) {
+        let deadline = Deadline(after: limit)
+        try self.beginTransaction()
+        do throws(KafkaError) {
+            try body()
+            try Self.insist(deadline) { () throws(KafkaError) in
+                try self.commitTransaction(timeout: min(.seconds(30), deadline.remaining))
+            }
+        } catch {
+            if error.isFatal { throw error }
+            try Self.insist(deadline) { () throws(KafkaError) in
+                try self.abortTransaction(timeout: min(.seconds(30), max(.seconds(1), deadline.remaining)))
+            }
+            throw error
+        }
+    }
+
+    /// Queues a record; while the queue is full, waits for room (the producer's own thread makes it). Blocks.
+    package func sendWhenRoom(
+        _ record: ProducerRecord,
+        within limit: Duration = .seconds(60),
+        completion: (@Sendable (Result<(partition: Int32, offset: Int64), KafkaError>) -> Void)? = nil
+    ) throws(KafkaError) {
+        let deadline = Deadline(after: limit)
+        while true {
+            do throws(KafkaError) {
+                return try self.send(record, completion: completion)
+            } catch {
+                guard error.code == "kafka.queue_full", !deadline.hasPassed else { throw error }
+                try self.flush(timeout: min(.seconds(30), deadline.remaining))
+            }
+        }
+    }
+
+    private static func insist(
+        _ deadline: Deadline,
+        _ body: () throws(KafkaError) -> Void
+    ) throws(KafkaError) {
+        while true {
+            do throws(KafkaError) {
+                return try body()
+            } catch {
+                if error.isFatal || error.requiresAbort || !error.isRetriable { throw error }
+                guard deadline.hasPassed else { continue }
+                throw KafkaError(
+                    code: error.code, number: error.number, message: error.message, isRetriable: true, isFatal: true)
+            }
+        }
+    }
 }

@@ -5,7 +5,12 @@ import NIOConcurrencyHelpers
 ///
 /// Has a thread of its own for librdkafka's blocking calls; ``close()`` ends it.
 package final class KafkaReader: Sendable {
-    package enum Start: Sendable, Hashable { case beginning, end, offset(Int64) }
+    package enum Start: Sendable, Hashable {
+        case beginning, end
+        case offset(Int64)
+        /// The first record of each partition that was written at this time or later, in milliseconds since 1970.
+        case since(Int64)
+    }
 
     private let client: ReaderClient
     private let thread: SerialThread
@@ -36,8 +41,11 @@ package final class KafkaReader: Sendable {
 
     /// Waits up to `timeout` for records; an empty array when there were none. Cancellation ends the wait early.
     ///
+    /// - Parameter untilEnd: wait no longer when everything that is there has been read (see ``hasReachedEnd()``).
     /// - Throws: what reading on can't cure: `kafka.unknown_topic_or_part`, `kafka.topic_authorization_failed`, `kafka.closed`, a fatal error.
-    package func next(maximum: Int = 500, timeout: Duration) async throws(KafkaError) -> [KafkaRecord] {
+    package func next(maximum: Int = 500, timeout: Duration, untilEnd: Bool = false) async throws(KafkaError)
+        -> [KafkaRecord]
+    {
         let isCancelled = NIOLockedValueBox(false)
         let client = self.client
         let deadline = Deadline(after: timeout)
@@ -48,8 +56,16 @@ package final class KafkaReader: Sendable {
                 client.wake()
             }
         ) { () throws(KafkaError) in
-            try client.read(maximum: maximum, deadline, isCancelled: { isCancelled.withLockedValue { $0 } })
+            try client.read(
+                maximum: maximum, deadline, untilEnd: untilEnd, isCancelled: { isCancelled.withLockedValue { $0 } })
         }
+    }
+
+    /// Whether every partition has been read to what was its end at some time after the start. Records that were written before the start have then
+    /// been handed over, except those of a transaction that was still open.
+    package func hasReachedEnd() async throws(KafkaError) -> Bool {
+        let client = self.client
+        return try await self.thread.run { () throws(KafkaError) in client.hasReachedEnd }
     }
 
     /// Ends the reader; its connections and threads are gone when this returns. Idempotent.

@@ -6,6 +6,9 @@ struct Tether: AsyncParsableCommand {
         commandName: "tether",
         abstract: "A Kafka worker for network devices: jobs in, one owner and one session per device, results out.",
         version: "0.1.0",
-        subcommands: [WorkerCommand.self, SubmitCommand.self, RunCommand.self, TopicsCommand.self]
+        subcommands: [
+            WorkerCommand.self, SubmitCommand.self, CancelCommand.self, RunCommand.self, TopicsCommand.self,
+            CloseCommand.self, DrainCommand.self,
+        ]
     )
 }

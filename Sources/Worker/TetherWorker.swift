@@ -13,6 +13,7 @@ package final class TetherWorker: Service {
     private let logger: Logger
 
     private let router: (delegate: Router, consumer: KafkaConsumer, producer: KafkaProducer)?
+    private let collector: (delegate: Collector, consumer: KafkaConsumer, producer: KafkaProducer)?
     private let executor: (delegate: Executor, consumer: KafkaConsumer, producer: KafkaProducer)?
 
     package init(_ configuration: WorkerConfiguration, devices: DeviceClient, logger: Logger) throws(KafkaError) {
@@ -22,7 +23,7 @@ package final class TetherWorker: Service {
 
         func group(_ role: WorkerConfiguration.Role) -> KafkaConsumer.Group {
             KafkaConsumer.Group(
-                id: "\(configuration.topics.prefix).\(role == .route ? "router" : "executor")",
+                id: "\(configuration.topics.prefix).\(role.groupName)",
                 instanceID: configuration.isStaticMember ? configuration.name : nil,
                 sessionTimeout: configuration.sessionTimeout
             )
@@ -48,8 +49,32 @@ package final class TetherWorker: Service {
             self.router = nil
         }
 
+        if configuration.roles.contains(.collect) {
+            let producer = try KafkaProducer(
+                configuration.kafka,
+                transactionalID: "\(configuration.topics.prefix).collector.\(configuration.name)",
+                logger: logger
+            )
+            let delegate = Collector(configuration: configuration, producer: producer, logger: logger)
+            let consumer = try KafkaConsumer(
+                configuration.kafka,
+                group: group(.collect),
+                topics: [configuration.topics.progress],
+                delegate: delegate,
+                logger: logger
+            )
+            self.collector = (delegate, consumer, producer)
+        } else {
+            self.collector = nil
+        }
+
         if configuration.roles.contains(.execute) {
-            let producer = try KafkaProducer(configuration.kafka, logger: logger)
+            let producer = try KafkaProducer(
+                configuration.kafka,
+                transactionalID: configuration.resultDelivery == .exactlyOnce
+                    ? "\(configuration.topics.prefix).executor.\(configuration.name)" : nil,
+                logger: logger
+            )
             let delegate = Executor(configuration: configuration, client: devices, producer: producer, logger: logger)
             let consumer = try KafkaConsumer(
                 configuration.kafka,
@@ -59,6 +84,7 @@ package final class TetherWorker: Service {
                 logger: logger
             )
             self.executor = (delegate, consumer, producer)
+            devices.setWriteGuard { [weak delegate] in delegate?.maySend ?? false }
         } else {
             self.executor = nil
         }
@@ -69,9 +95,14 @@ package final class TetherWorker: Service {
             name: self.configuration.name,
             execution: self.executor?.delegate.progress,
             routedJobs: self.router?.delegate.routedJobs,
+            collection: self.collector?.delegate.progress,
             openSessions: self.client.openSessionCount,
-            failure: (self.executor?.delegate.failure ?? self.router?.delegate.failure)?.description
+            failure: self.failure?.description
         )
+    }
+
+    private var failure: KafkaError? {
+        self.executor?.delegate.failure ?? self.router?.delegate.failure ?? self.collector?.delegate.failure
     }
 
     /// Runs until graceful shutdown or cancellation.
@@ -98,14 +129,17 @@ package final class TetherWorker: Service {
         }
         await self.router?.producer.close()
         await self.executor?.producer.close()
+        await self.collector?.producer.close()
         await self.client.close(within: .seconds(5))
         self.logger.info("worker ended")
-        if let error = failure ?? self.router?.delegate.failure ?? self.executor?.delegate.failure { throw error }
+        if let error = failure ?? self.failure { throw error }
     }
 
     private func stop() {
+        self.logger.info("worker drains")
         self.router?.consumer.stop()
         self.executor?.consumer.stop()
+        self.collector?.consumer.stop()
     }
 
     private func runRoles() async throws {
@@ -113,15 +147,60 @@ package final class TetherWorker: Service {
             if let router {
                 tasks.addTask {
                     try await Blocking.run { try router.producer.initializeTransactions() }
-                    try await router.consumer.run()
+                    // The memory outlives the consumer, which waits for it.
+                    try await withThrowingTaskGroup { parts in
+                        parts.addTask {
+                            do throws(KafkaError) {
+                                try await router.delegate.memory.run()
+                            } catch {
+                                router.delegate.fail(error, router.consumer)
+                            }
+                            return false
+                        }
+                        parts.addTask {
+                            try await router.consumer.run()
+                            return true
+                        }
+                        while let isConsumer = try await parts.next() {
+                            if isConsumer { parts.cancelAll() }
+                        }
+                    }
+                }
+            }
+            if let collector {
+                tasks.addTask {
+                    try await Blocking.run { try collector.producer.initializeTransactions() }
+                    try await collector.consumer.run()
                 }
             }
             if let executor {
                 tasks.addTask {
+                    if executor.delegate.outbox != nil {
+                        try await Blocking.run { try executor.producer.initializeTransactions() }
+                    }
+                    let listener = try await ControlListener(
+                        self.configuration,
+                        actions: ControlListener.Actions(
+                            cancel: { await executor.delegate.cancel($0, at: $1) },
+                            close: { await executor.delegate.close($0) },
+                            drain: { self.stop() }
+                        ),
+                        logger: self.logger
+                    )
+                    try await listener.catchUp()
                     // The committer outlives the consumer, whose last act is to drain and commit.
                     try await withThrowingTaskGroup { parts in
                         parts.addTask {
                             await executor.delegate.committer.run()
+                            return false
+                        }
+                        parts.addTask {
+                            await executor.delegate.keepProven()
+                            return false
+                        }
+                        parts.addTask {
+                            // Who can't hear cancellations any more ends, in order.
+                            do throws(KafkaError) { try await listener.run() } catch { executor.delegate.fail(error) }
                             return false
                         }
                         parts.addTask {
@@ -132,10 +211,22 @@ package final class TetherWorker: Service {
                             if isConsumer { parts.cancelAll() }
                         }
                     }
+                    await listener.close()
                 }
             }
             // If one role ends, by a fault or in order, the other must not go on alone unnoticed.
             while let _ = try await tasks.next() { self.stop() }
+        }
+    }
+}
+
+extension WorkerConfiguration.Role {
+    /// Last part of the consumer group's name.
+    fileprivate var groupName: String {
+        switch self {
+        case .route: "router"
+        case .execute: "executor"
+        case .collect: "collector"
         }
     }
 }

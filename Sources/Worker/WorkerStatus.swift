@@ -5,9 +5,16 @@ package struct WorkerStatus: Sendable {
     package var name: String
     package var execution: Execution?
     package var routedJobs: Int?
+    package var collection: Collection?
     package var openSessions: Int
     /// Why the worker is about to end, if it is.
     package var failure: String?
+
+    package struct Collection: Sendable {
+        package var partitions: [TopicPartition]
+        package var openJobs: Int
+        package var finishedJobs: Int
+    }
 
     package struct Execution: Sendable {
         package var partitions: [TopicPartition]

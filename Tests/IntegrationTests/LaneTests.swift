@@ -69,6 +69,7 @@ extension Reply {
         case .output(let output): output.job
         case .result(let result): result.job
         case .rejected(let rejected): rejected.job
+        case .finished(let finished): finished.job
         }
     }
 }

@@ -83,3 +83,63 @@ extension String {
         String(repeating: "0", count: Swift.max(0, length - self.count)) + self
     }
 }
+
+extension Integration {
+    @Suite("Output while it comes")
+    struct StreamedOutput {
+        @Test("a slow command's output comes in pieces while it runs, long before a piece is full")
+        func slowCommand() async throws {
+            try await Fleet.with { fleet in
+                try await fleet.startWorkers("worker")
+                fleet.device.setFault(.oneByteWrites)
+                try await fleet.submit("slow", "lab output 60000", effect: .read, stream: true)
+                let result = try await fleet.replies.result(of: "slow")
+                #expect(result.outcome == .succeeded)
+                let pieces = try fleet.replies.replies.compactMap { received -> Output? in
+                    guard case .output(let output) = received.reply else { return nil }
+                    return output
+                }
+                // All of it would have found room in one piece.
+                #expect(pieces.count > 1)
+                #expect(pieces.reduce(0) { $0 + $1.bytes.count } == result.commands.first?.outputBytes)
+                let records = try fleet.replies.replies
+                let first = try #require(records.first { $0.reply.type == "output" }?.record.timestamp)
+                let last = try #require(records.first { $0.reply.type == "result" }?.record.timestamp)
+                #expect(last - first >= 50)
+            }
+        }
+
+        @Test(
+            "a broker too slow for the output holds up that device alone, and loses nothing", arguments: [false, true])
+        func slowBroker(isTransactional: Bool) async throws {
+            try await Fleet.with(devices: 2) { fleet in
+                let name = "slow-\(isTransactional)"
+                try await fleet.startWorkers("worker") {
+                    $0.kafka.clientID = name
+                    // A small queue, so that it fills up; and data that takes its time.
+                    $0.kafka.properties = ["queue.buffering.max.kbytes": "256", "compression.type": "none"]
+                    if isTransactional { $0.resultDelivery = .exactlyOnce }
+                }
+                try await fleet.submit("warm", "show clock")
+                _ = try await fleet.replies.finished("warm")
+                try await fleet.cluster.setFault(.throttle(bytesPerSecond: 400_000), clientID: name)
+                try await fleet.submit("flood", to: [fleet.devices[0].name], "lab output 2000000", stream: true)
+                try await until("the flood has begun") {
+                    fleet.devices[0].commands.contains { $0.command.hasPrefix("lab output") }
+                }
+                try await fleet.submit("other", to: [fleet.devices[1].name], "show clock")
+                #expect(try await fleet.replies.result(of: "other").outcome == .succeeded)
+                try await fleet.cluster.setFault(nil, clientID: name)
+                let result = try await fleet.replies.result(of: "flood")
+                #expect(result.outcome == .succeeded)
+                let pieces = try fleet.replies.replies.compactMap { received -> Output? in
+                    guard case .output(let output) = received.reply, output.job == "flood" else { return nil }
+                    return output
+                }
+                #expect(pieces.map(\.sequence) == Array(0..<pieces.count))
+                #expect(pieces.reduce(0) { $0 + $1.bytes.count } == result.commands.first?.outputBytes)
+                #expect(fleet.farm.counters.logins == 2)
+            }
+        }
+    }
+}

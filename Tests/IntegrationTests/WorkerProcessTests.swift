@@ -5,6 +5,19 @@ import Testing
 extension Integration {
     @Suite("Worker processes that end")
     struct WorkerProcesses {
+        @Test("a second signal ends a worker that drains, at once")
+        func secondSignal() async throws {
+            try await Fleet.with { fleet in
+                let worker = try await fleet.startProcesses("worker", arguments: ["--drain-timeout", "10m"])[0]
+                try await fleet.submit("job", "lab sleep 600000", effect: .read)
+                try await until("the command runs") { fleet.device.counters.logins == 1 }
+                worker.send(signal: SIGTERM)
+                try await until("it drains") { worker.journal.contains("worker drains") }
+                worker.send(signal: SIGINT)
+                #expect(try await worker.process.end() == 128 + SIGINT)
+            }
+        }
+
         @Test(
             "SIGTERM during work: the worker drains, the other takes over, every task has exactly one result and no device two sessions"
         )
@@ -87,6 +100,9 @@ extension Integration {
                 #expect(Set(results.map(\.task)).count == 49)
                 #expect(results.count { $0.job == "change" } == 1, "\(fleet.journals)")
                 #expect(changed.count(of: "changes") == 1)
+                let finished = try fleet.replies.replies.map(\.reply).filter { $0.type == "finished" }.map(\.job)
+                #expect(Set(finished) == Set(["warm", "change"] + jobs), "\(fleet.journals)")
+                #expect(finished.count == 5, "\(finished)")
                 #expect(changed.commands.count { $0.command.hasPrefix("lab count") } == 1)
                 #expect(fleet.devices.allSatisfy { $0.counters.maximumConcurrentSessions == 1 })
             }

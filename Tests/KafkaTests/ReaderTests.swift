@@ -1,3 +1,4 @@
+import Foundation
 import Kafka
 import TestSupport
 import Testing
@@ -20,6 +21,38 @@ struct ReaderTests {
                 #expect(Set(records.map(\.topicPartition.partition)) == [0, 1, 2, 3])
                 #expect(try await reader.next(timeout: .milliseconds(50)).isEmpty)
                 await reader.close()
+            }
+        }
+    }
+
+    @Test("reading since a time begins with the first record of that time, and knows when it has read what was there")
+    func since() async throws {
+        try await withBroker(topics: ["t": 2]) { configuration, _ in
+            try await withProducer(configuration) { producer in
+                try await producer.send(acknowledged: .text("t", "old", partition: 0))
+                let old = try await KafkaReader(configuration, topic: "t", from: .beginning, logger: quietLogger)
+                let time = try #require(try await old.read(1).first?.timestamp) + 1
+                await old.close()
+                // The clock of the records has to move on.
+                while Int64(Date.now.timeIntervalSince1970 * 1_000) <= time { await Task.yield() }
+                for partition in Int32(0)..<2 {
+                    try await producer.send(acknowledged: .text("t", "new", partition: partition))
+                }
+                let reader = try await KafkaReader(configuration, topic: "t", from: .since(time), logger: quietLogger)
+                var values: [[UInt8]?] = []
+                let deadline = ContinuousClock.now + .seconds(30)
+                while try await !reader.hasReachedEnd() {
+                    try #require(ContinuousClock.now < deadline)
+                    values += try await reader.next(timeout: .seconds(5), untilEnd: true).map(\.value)
+                }
+                #expect(values == [Array("new".utf8), Array("new".utf8)])
+                await reader.close()
+                // Nothing is that young: what comes later is seen all the same.
+                let late = try await KafkaReader(
+                    configuration, topic: "t", from: .since(time + 3_600_000), logger: quietLogger)
+                try await producer.send(acknowledged: .text("t", "later", partition: 1))
+                #expect(try await late.read(1).map(\.value) == [Array("later".utf8)])
+                await late.close()
             }
         }
     }

@@ -41,6 +41,7 @@ import Testing
         replyPartitions: Int32? = 4
     ) throws -> [ProducerRecord] {
         try (planner ?? self.planner()).plan(self.record(json, headers: headers), now: 5) { _ in replyPartitions }
+            .records
     }
 
     private func reply(_ record: ProducerRecord) throws -> Reply { try Reply(decoding: #require(record.value)) }
@@ -49,13 +50,13 @@ import Testing
     func fanOut() throws {
         let records = try self.plan(
             #"{"targets":["group:core","r1"],"operation":{"type":"run","commands":["show version"]},"deadline":"30s"}"#)
-        #expect(records.count == 3)
+        #expect(records.count == 4)
         #expect(records[0].topic == "tether.results")
         #expect(
             try self.reply(records[0])
                 == .accepted(Accepted(job: "tether.jobs-3-17", tasks: 2, devices: 2, unknown: []))
         )
-        for (record, device) in zip(records.dropFirst(), ["r1", "r2"]) {
+        for (record, device) in zip(records.dropFirst(2), ["r1", "r2"]) {
             let task = try DeviceTask(decoding: #require(record.value))
             #expect(record.topic == "tether.tasks")
             #expect(record.key == Array(device.utf8))
@@ -70,7 +71,7 @@ import Testing
     @Test("the effect is judged for each platform: what isn't known to only read is a change")
     func effects() throws {
         let records = try self.plan(#"{"targets":["r1","sw1"],"operation":{"type":"run","commands":["show version"]}}"#)
-        let tasks = try records.dropFirst().map { try DeviceTask(decoding: #require($0.value)) }
+        let tasks = try records.dropFirst(2).map { try DeviceTask(decoding: #require($0.value)) }
         #expect(tasks.map(\.effect) == [.read, .change])
     }
 
@@ -93,10 +94,10 @@ import Testing
     func adHoc() throws {
         let json = #"{"id":"j","targets":["admin@192.0.2.9:2222"],"operation":{"type":"probe"},"platform":"linux"}"#
         let refused = try self.plan(json)
-        guard case .result(let result) = try self.reply(refused[1]) else { throw Unexpected() }
+        guard case .result(let result) = try self.reply(refused[2]) else { throw Unexpected() }
         #expect(result.error?.code == "target.refused")
         let allowed = try self.plan(json, planner: self.planner(allowsAdHoc: true))
-        let task = try DeviceTask(decoding: #require(allowed[1].value))
+        let task = try DeviceTask(decoding: #require(allowed[2].value))
         #expect(task.device == "192.0.2.9:2222")
         #expect(task.address == "admin@192.0.2.9:2222")
     }
@@ -169,6 +170,51 @@ import Testing
         #expect(task.replyPartition == 2)
         let tooFew = try self.plan(json, headers: headers, replyPartitions: 2)
         #expect(tooFew[0].partition == nil)
+    }
+
+    @Test("a repeated id is answered with the original's counts and not run; one that is derived can't repeat")
+    func duplicate() throws {
+        var planner = try self.planner()
+        planner.known = { id in
+            .init(job: id, tasks: 7, devices: 6, submitted: 0, deadline: 0, replyTo: "elsewhere")
+        }
+        let json = #"{"id":"j","targets":["r1"],"operation":{"type":"probe"},"reply_to":"mine","labels":{"a":"b"}}"#
+        let records = try self.plan(json, planner: planner)
+        #expect(records.map(\.topic) == ["mine"])
+        #expect(
+            try self.reply(records[0])
+                == .accepted(
+                    Accepted(job: "j", tasks: 7, devices: 6, unknown: [], duplicate: true, labels: ["a": "b"])))
+        #expect(try self.plan(#"{"targets":["r1"],"operation":{"type":"probe"}}"#, planner: planner).count == 3)
+    }
+
+    @Test("what the collector needs goes into the same transaction; tasks are numbered from 0 in order")
+    func progress() throws {
+        let records = try self.plan(
+            #"{"id":"j","targets":["r1","sw1","nope"],"operation":{"type":"probe"},"priority":"interactive","deadline":"30s"}"#
+        )
+        #expect(records[1].topic == "tether.progress" && records[1].key == Array("j".utf8))
+        #expect(
+            try JobProgress(decoding: #require(records[1].value))
+                == .accepted(
+                    .init(
+                        job: "j", tasks: 3, devices: 2, submitted: 1_000_000, deadline: 1_030_000,
+                        replyTo: "tether.results")))
+        let tasks = try records.filter { $0.topic == "tether.tasks" }.map {
+            try DeviceTask(decoding: #require($0.value))
+        }
+        #expect(tasks.map(\.index) == [0, 1] && tasks.map(\.priority) == [.interactive, .interactive])
+    }
+
+    @Test("a job that comes to more devices than one may is refused whole")
+    func tooMany() throws {
+        var planner = try self.planner()
+        planner.configuration.maximumTargets = 2
+        let records = try self.plan(
+            #"{"id":"j","targets":["all"],"operation":{"type":"probe"}}"#, planner: planner)
+        #expect(records.map(\.topic) == ["tether.dead-letters", "tether.results"])
+        guard case .rejected(let rejected) = try self.reply(records[1]) else { throw Unexpected() }
+        #expect(rejected.error.code == "job.too_large" && rejected.error.message.contains("3 devices"))
     }
 
     @Test("a job that would fan out to too many bytes is refused whole")

@@ -35,6 +35,17 @@ import Testing
         expectAdmission(of: 3, by: &second, .skip)
         expectAdmission(of: 4, by: &second, .run(mayHaveRun: true))
         expectAdmission(of: 5, by: &second, .run(mayHaveRun: false))
+        // This one commits, and dies before it has reported the change: it must not run with the third either.
+        let next = try taken(&second)
+        var third = PartitionLedger(committed: next.offset, metadata: LedgerMetadata(next.metadata.text), logEnd: 6)
+        for offset in Int64(0)...1 { _ = third.admit(offset) }
+        expectAdmission(of: 2, by: &third, .begunBefore)
+        // Until the result is out.
+        second.finish(2)
+        let last = try taken(&second)
+        var fourth = PartitionLedger(committed: last.offset, metadata: LedgerMetadata(last.metadata.text), logEnd: 6)
+        for offset in Int64(0)...1 { _ = fourth.admit(offset) }
+        expectAdmission(of: 2, by: &fourth, .skip)
     }
 
     @Test("after an orderly release nothing is suspected to have run")

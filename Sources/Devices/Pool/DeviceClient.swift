@@ -28,6 +28,7 @@ public final class DeviceClient: Sendable {
     private let pool: SessionPool
     private let gate: LoginGate
     private let warm: WarmSessions
+    private let writeGuard = NIOLockedValueBox<@Sendable () -> Bool>({ true })
     private let lastTemporary = NIOLockedValueBox<UInt64>(0)
 
     /// - Throws: `inventory.invalid` (unknown platform, unreadable known_hosts, …).
@@ -90,6 +91,7 @@ public final class DeviceClient: Sendable {
             onEvent: tell
         )
         self.gate = gate
+        let writeGuard = self.writeGuard
         self.pool = SessionPool(
             maximumSessions: configuration.maximumSessions,
             idleTimeout: configuration.idleTimeout,
@@ -98,8 +100,9 @@ public final class DeviceClient: Sendable {
             onEvent: tell
         ) { target, report in
             do throws(DeviceError) {
-                let (plan, login) = try factory.plan(
+                var (plan, login) = try factory.plan(
                     for: target.device, in: inventory.withLockedValue { $0 }, override: target.override)
+                plan.mayWrite = writeGuard.withLockedValue { $0 }
                 let loop = Self.eventLoop(for: target.device.name, of: loops)
                 let session = DeviceSession(plan, on: loop.eventLoop, logger: logger, report: report)
                 let begin = ContinuousClock.now
@@ -230,6 +233,12 @@ public final class DeviceClient: Sendable {
         } catch {
             return error
         }
+    }
+
+    /// Sets who is asked before each write of a command or an answer in the middle of one. Once it says no, the session is closed and nothing more is
+    /// written: the device may be another process's by then. For sessions that are opened from now on.
+    package func setWriteGuard(_ mayWrite: @escaping @Sendable () -> Bool) {
+        self.writeGuard.withLockedValue { $0 = mayWrite }
     }
 
     // MARK: Inventory

@@ -4,7 +4,7 @@ import SSH
 /// Commands on exec channels: each on a channel of its own, with an exit status.
 extension DeviceSession {
     func beginExecution(_ request: PendingCommand) {
-        guard let connection = self.connection else { return }
+        guard let connection = self.connection, self.mayWrite() else { return }
         let id = request.id
         self.execution = Task {
             do throws(SSHError) {

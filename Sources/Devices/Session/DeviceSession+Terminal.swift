@@ -76,9 +76,9 @@ extension DeviceSession {
         }
     }
 
-    /// Takes leave of the device in its own words, if it is ready to hear them.
+    /// Takes leave of the device in its own words, if it is ready to hear them and still this process's to talk to.
     func hangUp() {
-        guard var machine = self.machine.take() else { return }
+        guard var machine = self.machine.take(), self.plan.mayWrite() else { return }
         var actions: [DialogueMachine.Action] = []
         machine.hangUp(&actions)
         for case .send(let bytes) in actions { self.shell?.write(ByteBuffer(bytes: bytes)) }
@@ -107,8 +107,12 @@ extension DeviceSession {
 
     private func perform(_ action: DialogueMachine.Action) {
         switch action {
-        case .send(let bytes): self.shell?.write(ByteBuffer(bytes: bytes))
-        case .sendSecret(let name): self.sendSecret(name)
+        case .send(let bytes):
+            guard self.mayWrite() else { return }
+            self.shell?.write(ByteBuffer(bytes: bytes))
+        case .sendSecret(let name):
+            guard self.mayWrite() else { return }
+            self.sendSecret(name)
         case .startTimer(let duration): self.startDialogueTimer(duration)
         case .stopTimer: self.stopDialogueTimer()
         case .output(let bytes): self.take(ByteBuffer(bytes: bytes))

@@ -40,8 +40,6 @@ public actor DeviceSession {
     /// Why the running command is being stopped: see DeviceSession+Interruption.
     var interruption: Interruption?
     private nonisolated let lastRequest = NIOLockedValueBox<UInt64>(0)
-    /// The last request of `runAlone` that has left the device in another mode.
-    private nonisolated let strayed = NIOLockedValueBox<UInt64>(0)
     private var isBusy = false
     /// Set while the pool knows the session: before that, the end of it is the error that `open` throws.
     private var isReporting = false
@@ -179,7 +177,6 @@ public actor DeviceSession {
                 self.assumeIsolated { $0.cancel(id) }
             }
         }
-        if isAlone, self.strayed.withLockedValue({ $0 == id }) { await self.endTurn(Turn(id: id)) }
         return try result.get()
     }
 
@@ -316,13 +313,16 @@ public actor DeviceSession {
         let result = result(self, request)
         self.interruption?.timer?.cancel()
         self.interruption = nil
-        // Until its caller has led the device back, nobody else's turn comes.
-        if request.isAlone, self.machine?.isInDefaultMode == false {
-            self.queue.beginTurn(request.id)
-            self.strayed.withLockedValue { $0 = request.id }
-        }
-        request.continuation.resume(returning: result)
         self.collected = []
+        guard request.isAlone, self.machine?.isInDefaultMode == false else {
+            return request.continuation.resume(returning: result)
+        }
+        // Nobody else's turn comes until the device has been led back.
+        self.queue.beginTurn(request.id)
+        Task {
+            await self.endTurn(Turn(id: request.id))
+            request.continuation.resume(returning: result)
+        }
     }
 
     private func cancel(_ id: UInt64) {
@@ -359,6 +359,18 @@ public actor DeviceSession {
             message: "no end of the command's output within \(timeout)"
                 + (tail.isEmpty ? "" : "; the device's last words were \(quoted(tail))")
         )
+    }
+
+    /// Asks whether the device is still this process's to talk to, and closes the session if it isn't.
+    func mayWrite() -> Bool {
+        guard !self.plan.mayWrite() else { return true }
+        let message = "\(self.device.name): the session was closed because the device may be another worker's by now"
+        let running = DeviceError(
+            code: "session.closed", message: message, delivery: self.runningDelivery, partialOutput: self.collected)
+        // It isn't even taken leave of.
+        self.machine = nil
+        self.shutDown(DeviceError(code: "session.closed", message: message), running: running)
+        return false
     }
 
     /// Whether the running command has reached the device, as far as anybody can know.

@@ -18,6 +18,8 @@ struct SessionPlan: Sendable {
     var interruptionTimeout: Duration
     /// Collected output of one command, in bytes.
     var outputLimit: Int
+    /// Asked before each write of a command or an answer: false when this process may not talk to the device any more.
+    var mayWrite: @Sendable () -> Bool = { true }
 }
 
 /// What a session tells its pool. Called on the session's event loop.

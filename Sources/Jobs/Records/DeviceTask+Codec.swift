@@ -9,6 +9,7 @@ extension DeviceTask {
         self.init(
             id: try fields.requiredText("id", .derivedID),
             job: try fields.requiredText("job", .derivedID),
+            index: try fields.integer("index", 0...Int.max),
             device: try fields.requiredText("device", .target),
             address: try fields.text("address", .target),
             operation: try fields.required("operation") { value throws(FieldError) in try Operation(value) },
@@ -20,11 +21,9 @@ extension DeviceTask {
             credential: try fields.text("credential", .name),
             platform: try fields.text("platform", .name),
             labels: try fields.labels(),
+            priority: try fields.choice("priority") ?? .bulk,
             replyPartition: try fields.integer("reply_partition", 0...Int32.max),
-            echo: try fields.list("echo", of: "headers") { value throws(FieldError) in
-                let header = try Fields(value, "an object with \"name\" and \"value\"")
-                return EchoedHeader(try header.requiredText("name", .headerName), try header.base64("value"))
-            } ?? []
+            echo: try fields.echo()
         )
     }
 
@@ -35,6 +34,7 @@ extension DeviceTask {
                 writer.field("version", RecordDecoding.version)
                 writer.field("id", self.id)
                 writer.field("job", self.job)
+                if let index = self.index { writer.field("index", index) }
                 writer.field("device", self.device)
                 writer.field("address", self.address)
                 self.operation.write(to: &writer)
@@ -46,17 +46,9 @@ extension DeviceTask {
                 writer.field("credential", self.credential)
                 writer.field("platform", self.platform)
                 writer.labels(self.labels)
+                if self.priority != .bulk { writer.field("priority", self.priority.rawValue) }
                 if let partition = self.replyPartition { writer.field("reply_partition", partition) }
-                if !self.echo.isEmpty {
-                    writer.name("echo")
-                    writer.array(self.echo) { writer, header in
-                        writer.object { writer in
-                            writer.field("name", header.name)
-                            writer.name("value")
-                            if let value = header.value { writer.base64(value) } else { writer.null() }
-                        }
-                    }
-                }
+                writer.echo(self.echo)
             }
         }
     }

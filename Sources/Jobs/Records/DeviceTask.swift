@@ -3,6 +3,8 @@ package struct DeviceTask: Sendable, Hashable {
     /// `<job id>/<device>`: the same after any redelivery.
     package var id: String
     package var job: String
+    /// Position among the job's tasks, from 0: the collector counts by it. `nil` in a record that no router wrote.
+    package var index: Int?
     /// Inventory name, or `host:port` of an ad-hoc target: the record's key, and the identity that sessions and lanes go by.
     package var device: String
     /// An ad-hoc target as the user wrote it (`user@host:port`); `nil` for a device of the inventory.
@@ -18,6 +20,7 @@ package struct DeviceTask: Sendable, Hashable {
     package var credential: String?
     package var platform: String?
     package var labels: [String: String]
+    package var priority: Priority
     /// Partition of the reply topic that the requester asked for (`kafka_replyPartition`).
     package var replyPartition: Int32?
     /// Headers to copy to every reply, in order; a value is raw bytes (base64 in JSON).
@@ -26,6 +29,7 @@ package struct DeviceTask: Sendable, Hashable {
     package init(
         id: String,
         job: String,
+        index: Int? = nil,
         device: String,
         address: String? = nil,
         operation: Operation,
@@ -37,11 +41,13 @@ package struct DeviceTask: Sendable, Hashable {
         credential: String? = nil,
         platform: String? = nil,
         labels: [String: String] = [:],
+        priority: Priority = .bulk,
         replyPartition: Int32? = nil,
         echo: [EchoedHeader] = []
     ) {
         self.id = id
         self.job = job
+        self.index = index
         self.device = device
         self.address = address
         self.operation = operation
@@ -53,6 +59,7 @@ package struct DeviceTask: Sendable, Hashable {
         self.credential = credential
         self.platform = platform
         self.labels = labels
+        self.priority = priority
         self.replyPartition = replyPartition
         self.echo = echo
     }

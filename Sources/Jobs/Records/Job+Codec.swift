@@ -23,6 +23,7 @@ extension Job {
             stream: try fields.bool("stream"),
             deadline: try fields.optional("deadline") { value throws(FieldError) in try Deadline(value) },
             effect: try fields.choice("effect"),
+            priority: try fields.choice("priority") ?? .bulk,
             credential: try fields.optional("credential") { value throws(FieldError) in try Self.credential(value) },
             platform: try fields.text("platform", .name),
             labels: try fields.labels(),
@@ -60,6 +61,7 @@ extension Job {
                     deadline.write(to: &writer)
                 }
                 writer.field("effect", self.effect?.rawValue)
+                if self.priority != .bulk { writer.field("priority", self.priority.rawValue) }
                 writer.field("credential", self.credential)
                 writer.field("platform", self.platform)
                 writer.labels(self.labels)

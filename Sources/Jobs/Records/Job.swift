@@ -9,6 +9,7 @@ package struct Job: Sendable, Hashable {
     package var stream: Bool
     package var deadline: Deadline?
     package var effect: Effect?
+    package var priority: Priority
     /// Name of an entry of the worker's credential store.
     package var credential: String?
     package var platform: String?
@@ -24,6 +25,7 @@ package struct Job: Sendable, Hashable {
         stream: Bool = false,
         deadline: Deadline? = nil,
         effect: Effect? = nil,
+        priority: Priority = .bulk,
         credential: String? = nil,
         platform: String? = nil,
         labels: [String: String] = [:],
@@ -36,6 +38,7 @@ package struct Job: Sendable, Hashable {
         self.stream = stream
         self.deadline = deadline
         self.effect = effect
+        self.priority = priority
         self.credential = credential
         self.platform = platform
         self.labels = labels
@@ -71,6 +74,14 @@ package enum Effect: String, Sendable, Hashable, CaseIterable {
     case idempotent
     /// Never run again: if nobody can know whether it ran, the result is `unknown`.
     case change
+}
+
+/// Which tasks of a device come first.
+package enum Priority: String, Sendable, Hashable, CaseIterable {
+    /// Before all bulk tasks that wait for the same device, in order among themselves.
+    case interactive
+    /// In the order of submission.
+    case bulk
 }
 
 /// Until when a job is worth doing. Waiting counts.

@@ -3,12 +3,13 @@ extension Reply {
     /// - Throws: `job.undecodable`, `job.invalid`, or `job.unsupported` (a `type` that this version doesn't know), with the job's id.
     package init(decoding bytes: [UInt8]) throws(JobsError) {
         self = try RecordDecoding.decode(bytes, jobField: "job") { fields throws(FieldError) in
-            let known = ["accepted", "output", "result", "rejected"]
+            let known = ["accepted", "output", "result", "rejected", "finished"]
             switch try fields.required("type", { value throws(FieldError) in try Fields.anyText(value) }) {
             case "accepted": return .accepted(try Accepted(fields))
             case "output": return .output(try Output(fields))
             case "result": return .result(try DeviceResult(fields))
             case "rejected": return .rejected(try Rejected(fields))
+            case "finished": return .finished(try Finished(fields))
             case let other:
                 throw FieldError(
                     "expected \(Wording.alternatives(known)), found \(Wording.quoted(other))", kind: .unsupported,
@@ -28,6 +29,7 @@ extension Reply {
                 case .output(let output): output.write(to: &writer)
                 case .result(let result): result.write(to: &writer)
                 case .rejected(let rejected): rejected.write(to: &writer)
+                case .finished(let finished): finished.write(to: &writer)
                 }
             }
         }
@@ -43,6 +45,7 @@ extension Accepted {
             unknown: try fields.list("unknown", of: "target names") { value throws(FieldError) in
                 try Fields.anyText(value)
             } ?? [],
+            duplicate: try fields.bool("duplicate"),
             labels: try fields.labels()
         )
     }
@@ -53,6 +56,7 @@ extension Accepted {
         writer.field("devices", self.devices)
         writer.name("unknown")
         writer.array(self.unknown) { writer, name in writer.string(name) }
+        writer.flag("duplicate", self.duplicate)
         writer.labels(self.labels)
     }
 }
@@ -70,6 +74,46 @@ extension Rejected {
         writer.field("job", self.job)
         self.error.write(to: &writer)
         writer.labels(self.labels)
+    }
+}
+
+extension Finished {
+    init(_ fields: Fields) throws(FieldError) {
+        self.init(
+            job: try fields.requiredText("job", .derivedID),
+            tasks: try fields.requiredInteger("tasks", 0...Int.max),
+            outcomes: try OutcomeCounts(fields),
+            missing: try fields.requiredInteger("missing", 0...Int.max),
+            elapsed: try fields.seconds("elapsed"),
+            labels: try fields.labels()
+        )
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.field("job", self.job)
+        writer.field("tasks", self.tasks)
+        self.outcomes.write(to: &writer)
+        writer.field("missing", self.missing)
+        writer.field("elapsed", seconds: self.elapsed)
+        writer.labels(self.labels)
+    }
+}
+
+extension OutcomeCounts {
+    init(_ fields: Fields) throws(FieldError) {
+        self.init()
+        for outcome in Outcome.allCases {
+            self[outcome] = try fields.requiredInteger(outcome.rawValue, 0...Int.max)
+        }
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.field("succeeded", self[.succeeded])
+        writer.field("failed", self[.failed])
+        writer.field("unknown", self[.unknown])
+        writer.field("cancelled", self[.cancelled])
+        writer.field("expired", self[.expired])
+        writer.field("rejected", self[.rejected])
     }
 }
 

@@ -4,6 +4,7 @@ package enum Reply: Sendable, Hashable {
     case output(Output)
     case result(DeviceResult)
     case rejected(Rejected)
+    case finished(Finished)
 
     package var type: String {
         switch self {
@@ -11,6 +12,7 @@ package enum Reply: Sendable, Hashable {
         case .output: "output"
         case .result: "result"
         case .rejected: "rejected"
+        case .finished: "finished"
         }
     }
 }
@@ -24,14 +26,74 @@ package struct Accepted: Sendable, Hashable {
     package var devices: Int
     /// Target names that stand for nothing; each gets a `result` of its own with `target.unknown`.
     package var unknown: [String]
+    /// The job's id was used before: nothing new was begun, and the results are those of the first.
+    package var duplicate: Bool
     package var labels: [String: String]
 
-    package init(job: String, tasks: Int, devices: Int, unknown: [String], labels: [String: String] = [:]) {
+    package init(
+        job: String, tasks: Int, devices: Int, unknown: [String], duplicate: Bool = false,
+        labels: [String: String] = [:]
+    ) {
         self.job = job
         self.tasks = tasks
         self.devices = devices
         self.unknown = unknown
+        self.duplicate = duplicate
         self.labels = labels
+    }
+}
+
+/// The last reply to a job: all of its tasks have ended. Schema: `schemas/finished.schema.json`.
+package struct Finished: Sendable, Hashable {
+    package var job: String
+    /// As in ``Accepted``; the counts below add up to it.
+    package var tasks: Int
+    package var outcomes: OutcomeCounts
+    /// Tasks whose end nobody reported, long after the job's deadline: their results are not to be expected any more.
+    package var missing: Int
+    /// From the job record's timestamp to the last task's end.
+    package var elapsed: Duration
+    package var labels: [String: String]
+
+    package init(
+        job: String, tasks: Int, outcomes: OutcomeCounts, missing: Int = 0, elapsed: Duration,
+        labels: [String: String] = [:]
+    ) {
+        self.job = job
+        self.tasks = tasks
+        self.outcomes = outcomes
+        self.missing = missing
+        self.elapsed = elapsed
+        self.labels = labels
+    }
+}
+
+/// How many tasks came to which outcome.
+package struct OutcomeCounts: Sendable, Hashable {
+    private var counts = [Int](repeating: 0, count: Outcome.allCases.count)
+
+    package init() {}
+
+    package init(_ counts: [Outcome: Int]) {
+        for (outcome, count) in counts { self[outcome] = count }
+    }
+
+    package subscript(outcome: Outcome) -> Int {
+        get { self.counts[Self.index(outcome)] }
+        set { self.counts[Self.index(outcome)] = newValue }
+    }
+
+    package var total: Int { self.counts.reduce(0, +) }
+
+    private static func index(_ outcome: Outcome) -> Int {
+        switch outcome {
+        case .succeeded: 0
+        case .failed: 1
+        case .unknown: 2
+        case .cancelled: 3
+        case .expired: 4
+        case .rejected: 5
+        }
     }
 }
 

@@ -22,7 +22,10 @@ enum ClientRole: Sendable {
         switch self {
         case .producer(let transactionalID):
             // A transaction bounds its records' time by `transaction.timeout.ms`; setting both is refused by the library.
-            let timeout = transactionalID == nil ? [("message.timeout.ms", "120000")] : []
+            // And it bounds how long readers of committed records wait for a transaction whose owner died: everything behind it.
+            let timeout =
+                transactionalID == nil
+                ? [("message.timeout.ms", "120000")] : [("transaction.timeout.ms", "30000")]
             return common + timeout + [
                 // An idle producer sends at once; a busy one fills batches while earlier requests are under way. Waiting a millisecond for more
                 // made a record four times slower and cost more processor time, and bulk was no faster for it.
@@ -77,6 +80,8 @@ enum ClientRole: Sendable {
             ] + (group.instanceID.map { [("group.instance.id", $0)] } ?? [])
         case .reader:
             [
+                // Tells when everything that was there has been read.
+                ("enable.partition.eof", "true"),
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 ("isolation.level", "read_committed"),

@@ -12,6 +12,8 @@ final class ReaderClient: @unchecked Sendable {
     private let logger: Logger
     private var topicHandle: OpaquePointer?
     private var started: Int32 = 0
+    /// Partitions that have been read to their end at least once.
+    private var ended: Set<Int32> = []
     private var lastLookForPartitions = ContinuousClock.now
     /// Ends the reader: told again with every call.
     private var fatal: KafkaError?
@@ -52,14 +54,40 @@ final class ReaderClient: @unchecked Sendable {
             case .beginning: offsets.append(Int64(RD_KAFKA_OFFSET_BEGINNING))
             case .offset(let offset): offsets.append(max(0, offset))
             case .end:
-                offsets.append(
-                    try deadline.retry(attempt: .seconds(5)) { remaining throws(KafkaError) in
-                        try self.end(of: partition, timeout: remaining)
-                    }
-                )
+                offsets.append(try self.end(of: partition, deadline))
+            case .since(let time):
+                // Asked for first: what is written between the two questions is then not missed.
+                let end = try self.end(of: partition, deadline)
+                let first = try deadline.retry(attempt: .seconds(5)) { remaining throws(KafkaError) in
+                    try self.firstOffset(of: partition, since: time, timeout: remaining)
+                }
+                offsets.append(first ?? end)
             }
         }
         try self.startPartitions(offsets)
+    }
+
+    var hasReachedEnd: Bool { self.ended.count >= Int(self.started) }
+
+    private func end(of partition: Int32, _ deadline: Deadline) throws(KafkaError) -> Int64 {
+        try deadline.retry(attempt: .seconds(5)) { remaining throws(KafkaError) in
+            try self.end(of: partition, timeout: remaining)
+        }
+    }
+
+    /// `nil` when there is no such record.
+    private func firstOffset(
+        of partition: Int32, since time: Int64, timeout: Duration
+    ) throws(KafkaError) -> Int64? {
+        let name = TopicPartition(self.topic, partition)
+        let action = "Asking for the first record of \(name) since a time"
+        return try self.handle.use { client throws(KafkaError) in
+            let list = PartitionList([CommittedOffset(name, offset: max(0, time))])
+            let code = list.lend { rd_kafka_offsets_for_times(client, $0, timeout.timeoutMilliseconds) }
+            guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw .of(code, client, action) }
+            if let (_, code) = list.failures.first { throw .of(code, client, action) }
+            return list.committedOffsets.first?.offset
+        }
     }
 
     private func end(of partition: Int32, timeout: Duration) throws(KafkaError) -> Int64 {
@@ -114,7 +142,9 @@ final class ReaderClient: @unchecked Sendable {
     // MARK: Reading
 
     /// Waits for the first record, and takes what else is there already.
-    func read(maximum: Int, _ deadline: Deadline, isCancelled: () -> Bool) throws(KafkaError) -> [KafkaRecord] {
+    func read(maximum: Int, _ deadline: Deadline, untilEnd: Bool = false, isCancelled: () -> Bool) throws(KafkaError)
+        -> [KafkaRecord]
+    {
         if let error = self.next ?? self.fatal {
             self.next = nil
             throw error
@@ -134,19 +164,22 @@ final class ReaderClient: @unchecked Sendable {
                         records.append(decoder.record(message))
                         continue
                     }
+                    if message.pointee.err == RD_KAFKA_RESP_ERR__PARTITION_EOF {
+                        self.ended.insert(message.pointee.partition)
+                        continue
+                    }
                     guard let error = self.failure(message.pointee, client) else { continue }
                     if records.isEmpty { throw error }
                     self.next = error
                     break
                 }
             }
-        } while records.isEmpty && !deadline.hasPassed && !isCancelled()
+        } while records.isEmpty && !deadline.hasPassed && !isCancelled() && !(untilEnd && self.hasReachedEnd)
         return records
     }
 
     /// What reading on can't cure. The rest is logged.
     private func failure(_ message: rd_kafka_message_t, _ client: OpaquePointer) -> KafkaError? {
-        guard message.err != RD_KAFKA_RESP_ERR__PARTITION_EOF else { return nil }
         let error = KafkaError.of(message.err, client, "Reading \(TopicPartition(self.topic, message.partition))")
         switch message.err {
         case RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,

@@ -145,7 +145,7 @@ final class KafkaStage: Sendable {
                     }
                     count += 1
                 case .rejected: throw BenchmarkError("the worker rejected a job")
-                case .accepted, .output: continue
+                case .accepted, .output, .finished: continue
                 }
             }
             if count > 0 { return count }

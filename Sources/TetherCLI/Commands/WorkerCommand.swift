@@ -12,7 +12,7 @@ struct WorkerCommand: AsyncParsableCommand {
         abstract: "Consume jobs and run them on the devices that this worker comes to own.",
         discussion: """
             Start as many as you like: Kafka shares the devices out between them. SIGTERM or SIGINT drains: running tasks may end, results are \
-            published, sessions closed, and only then are the devices given up.
+            published, sessions closed, and only then are the devices given up. A second signal ends the worker at once, as a crash would.
 
             Example: tether worker --kafka localhost:9092 --inventory ./inventory --name worker-1
             """
@@ -30,8 +30,8 @@ struct WorkerCommand: AsyncParsableCommand {
     )
     var name: String?
 
-    @Option(help: "What this worker does: route, execute, or both, separated by commas.")
-    var roles = "route,execute"
+    @Option(help: "What this worker does: route, execute, collect, separated by commas.")
+    var roles = "route,execute,collect"
 
     @Option(
         help: ArgumentHelp("known_hosts file to check host keys against and learn new ones into.", valueName: "path"))
@@ -48,6 +48,18 @@ struct WorkerCommand: AsyncParsableCommand {
 
     @Option(help: "How long running tasks may go on when their devices move to another worker.")
     var drainTimeout = TimeSpan(.seconds(20))
+
+    @Option(
+        help:
+            "at_least_once: results at once, and after a crash perhaps a second one, marked as such. exactly_once: in transactions, for readers with isolation.level=read_committed."
+    )
+    var results = WorkerConfiguration.ResultDelivery.atLeastOnce
+
+    @Option(help: "How long a job's id is remembered: a job that repeats it is answered and not run.")
+    var duplicateWindow = TimeSpan(.seconds(3600))
+
+    @Option(help: "Devices that one job may come to; a larger one is rejected.")
+    var maxTargets = 100_000
 
     @Option(help: ArgumentHelp("Serve /health/live and /health/ready here.", valueName: "host:port"))
     var health: String?
@@ -69,7 +81,10 @@ struct WorkerCommand: AsyncParsableCommand {
                 roles: try self.parsedRoles(),
                 sessionTimeout: self.sessionTimeout.duration,
                 drainTimeout: self.drainTimeout.duration,
-                allowsAdHocTargets: self.allowAdHocTargets
+                resultDelivery: self.results,
+                duplicateWindow: self.duplicateWindow.duration,
+                allowsAdHocTargets: self.allowAdHocTargets,
+                maximumTargets: self.maxTargets
             ),
             devices: devices,
             logger: logger
@@ -95,6 +110,8 @@ struct WorkerCommand: AsyncParsableCommand {
                 logger: logger
             )
         )
+        let haste = SecondSignal(logger: logger)
+        defer { haste.stop() }
         try await group.run()
     }
 
@@ -102,7 +119,7 @@ struct WorkerCommand: AsyncParsableCommand {
         var roles: Set<WorkerConfiguration.Role> = []
         for name in self.roles.split(separator: ",") {
             guard let role = WorkerConfiguration.Role(rawValue: String(name)) else {
-                throw ValidationError("There is no role \(name); the roles are route and execute.")
+                throw ValidationError("There is no role \(name); the roles are route, execute and collect.")
             }
             roles.insert(role)
         }
@@ -117,3 +134,5 @@ struct WorkerCommand: AsyncParsableCommand {
         return (String(text[..<colon]).trimmingCharacters(in: ["[", "]"]), port)
     }
 }
+
+extension WorkerConfiguration.ResultDelivery: ExpressibleByArgument {}

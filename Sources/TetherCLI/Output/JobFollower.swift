@@ -12,6 +12,7 @@ struct JobFollower {
     private let started = ContinuousClock.now
     private var expected: Int?
     private var finished: Set<String> = []
+    private var isFinished = false
     private var outcomes: [Outcome: Int] = [:]
     private var rejection: ErrorDescription?
     private var streamed: Set<String> = []
@@ -22,10 +23,14 @@ struct JobFollower {
         self.showsProgress = !printsJSON && Console.errorIsTerminal
     }
 
-    private var isOver: Bool { self.rejection != nil || (self.expected.map { self.finished.count >= $0 } ?? false) }
+    private var isOver: Bool {
+        self.rejection != nil || self.isFinished || (self.expected.map { self.finished.count >= $0 } ?? false)
+    }
 
     var ending: Ending {
-        guard self.isOver else { return .incomplete }
+        guard self.isOver, self.rejection != nil || self.finished.count >= self.expected ?? 0 else {
+            return .incomplete
+        }
         return self.rejection == nil && (self.outcomes[.succeeded] ?? 0) == self.finished.count ? .succeeded : .failed
     }
 
@@ -49,6 +54,10 @@ struct JobFollower {
             self.expected = accepted.tasks
         case .rejected(let rejected):
             self.rejection = rejected.error
+        case .finished(let finished):
+            // With every result counted here already; or some are missing, and not to be waited for.
+            self.isFinished = true
+            self.expected = self.expected ?? finished.tasks
         case .output(let output):
             guard !self.printsJSON else { return }
             self.streamed.insert(output.task)

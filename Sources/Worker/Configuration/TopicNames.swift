@@ -10,9 +10,13 @@ package struct TopicNames: Sendable, Hashable {
     package var tasks: String { "\(self.prefix).tasks" }
     /// Replies of jobs that name no `reply_to`.
     package var results: String { "\(self.prefix).results" }
+    /// What the collector counts by.
+    package var progress: String { "\(self.prefix).progress" }
+    /// Cancellations, and orders to close sessions and to drain.
+    package var control: String { "\(self.prefix).control" }
     package var deadLetters: String { "\(self.prefix).dead-letters" }
 
-    package var all: [String] { [self.jobs, self.tasks, self.results, self.deadLetters] }
+    package var all: [String] { [self.jobs, self.tasks, self.results, self.progress, self.control, self.deadLetters] }
 
     /// Whether a job may ask for its replies there: never among the records that workers act on.
     package func mayReceiveReplies(_ topic: String) -> Bool {

@@ -7,6 +7,16 @@ package struct WorkerConfiguration: Sendable {
         case route
         /// Owns devices and runs tasks.
         case execute
+        /// Counts the results of jobs and says when they are finished.
+        case collect
+    }
+
+    /// What a reader of results can rely on when a worker dies.
+    package enum ResultDelivery: String, Sendable, Hashable, CaseIterable {
+        /// Results are published at once; a crash may make a second one of the same task, marked `redelivered`.
+        case atLeastOnce = "at_least_once"
+        /// Results and offsets are written in one transaction per short interval: readers of committed records see each result once.
+        case exactlyOnce = "exactly_once"
     }
 
     package var kafka: KafkaConfiguration
@@ -31,10 +41,19 @@ package struct WorkerConfiguration: Sendable {
     package var commitInterval: Duration
     /// Output up to this size (encoded) stands in the result; more goes out as `output` records.
     package var inlineOutputLimit: Int
+    package var resultDelivery: ResultDelivery
+    /// How long, and for how many jobs at most, a job's id is remembered. Zero: ids may be used again at once.
+    package var duplicateWindow: Duration
+    package var maximumRememberedJobs: Int
     /// Whether jobs may name `user@host:port` targets that are not in the inventory.
     package var allowsAdHocTargets: Bool
     /// Bytes of task records that one job may fan out to.
     package var maximumFanOutBytes: Int
+    /// Targets that one job may come to.
+    package var maximumTargets: Int
+    /// A job some of whose tasks nobody has reported is finished this long after its deadline, at the earliest. Long enough for another worker to take
+    /// over from a dead one and answer.
+    package var collectionGrace: Duration
 
     package init(
         kafka: KafkaConfiguration,
@@ -49,8 +68,13 @@ package struct WorkerConfiguration: Sendable {
         window: Int = LedgerMetadata.maximumWindow,
         commitInterval: Duration = .milliseconds(50),
         inlineOutputLimit: Int = 512 * 1024,
+        resultDelivery: ResultDelivery = .atLeastOnce,
+        duplicateWindow: Duration = .seconds(3600),
+        maximumRememberedJobs: Int = 200_000,
         allowsAdHocTargets: Bool = false,
-        maximumFanOutBytes: Int = 256 * 1024 * 1024
+        maximumFanOutBytes: Int = 256 * 1024 * 1024,
+        maximumTargets: Int = 100_000,
+        collectionGrace: Duration = .seconds(600)
     ) {
         self.kafka = kafka
         self.topics = topics
@@ -64,7 +88,12 @@ package struct WorkerConfiguration: Sendable {
         self.window = min(window, LedgerMetadata.maximumWindow)
         self.commitInterval = commitInterval
         self.inlineOutputLimit = inlineOutputLimit
+        self.resultDelivery = resultDelivery
+        self.duplicateWindow = duplicateWindow
+        self.maximumRememberedJobs = maximumRememberedJobs
         self.allowsAdHocTargets = allowsAdHocTargets
         self.maximumFanOutBytes = maximumFanOutBytes
+        self.maximumTargets = maximumTargets
+        self.collectionGrace = collectionGrace
     }
 }

@@ -45,6 +45,8 @@ struct AssignedTask: Sendable {
 enum Interruption: Sendable, Hashable {
     /// Its deadline passed.
     case expired
+    /// Its job was cancelled.
+    case cancelled
     /// Its partition moves to another worker, and it took longer than the drain time-out.
     case revoked
     /// Its partition is another worker's already.

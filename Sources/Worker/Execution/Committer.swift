@@ -8,8 +8,7 @@ import NIOConcurrencyHelpers
 final class Committer: Sendable {
     private struct State: Sendable {
         var consumer: KafkaConsumer?
-        var take: (@Sendable () -> [CommittedOffset])?
-        var failed: (@Sendable ([CommittedOffset]) -> Void)?
+        var write: (@Sendable () async throws(KafkaError) -> Void)?
         var waiters: [Int: CheckedContinuation<Void, any Error>] = [:]
         var nextWaiter = 0
         var isDirty = false
@@ -28,17 +27,11 @@ final class Committer: Sendable {
         (self.signals, self.signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Whose offsets are committed, and where they come from. `take` gives what is to be committed and counts it as committed; `failed` gets it back if
-    /// the coordinator didn't take it.
-    func attach(
-        _ consumer: KafkaConsumer,
-        take: @escaping @Sendable () -> [CommittedOffset],
-        failed: @escaping @Sendable ([CommittedOffset]) -> Void
-    ) {
+    /// Whose offsets are committed, and how: `write` commits all there is at the moment, and returns when that is acknowledged.
+    func attach(_ consumer: KafkaConsumer, write: @escaping @Sendable () async throws(KafkaError) -> Void) {
         self.state.withLockedValue {
             $0.consumer = consumer
-            $0.take = take
-            $0.failed = failed
+            $0.write = write
         }
     }
 
@@ -98,26 +91,16 @@ final class Committer: Sendable {
     }
 
     private func commitGroup() async {
-        let (consumer, take, failed, waiters) = self.state.withLockedValue { state in
+        let (write, waiters) = self.state.withLockedValue { state in
             state.isDirty = false
             defer { state.waiters = [:] }
-            return (state.consumer, state.take, state.failed, Array(state.waiters.values))
-        }
-        guard let consumer, let take, let failed else {
-            for waiter in waiters { waiter.resume() }
-            return
-        }
-        let commits = take()
-        guard !commits.isEmpty else {
-            for waiter in waiters { waiter.resume() }
-            return
+            return (state.write, Array(state.waiters.values))
         }
         do {
-            try await consumer.commit(commits)
+            try await write?()
             for waiter in waiters { waiter.resume() }
         } catch {
             self.logger.warning("a commit failed", metadata: ["error": "\(error)"])
-            failed(commits)
             for waiter in waiters { waiter.resume(throwing: error) }
             if error.isRetriable {
                 try? await Task.sleep(for: .milliseconds(200))

@@ -7,13 +7,14 @@ extension Executor {
     /// Notes that a change begins, and waits until the note is safe with the group's coordinator. A worker whose partition has moved can't get that
     /// acknowledgement (its generation is old), so it can't begin.
     func begin(_ assigned: AssignedTask) async throws(KafkaError) {
+        var isNoted = false
         while true {
-            let isOurs = self.state.withLockedValue { state in
+            let (isOurs, mayStart) = self.state.withLockedValue { state in
                 guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
                     !partition.isDraining
-                else { return false }
-                state.partitions[assigned.partition]?.ledger.begin(assigned.offset)
-                return true
+                else { return (false, false) }
+                if !isNoted { state.partitions[assigned.partition]?.ledger.begin(assigned.offset) }
+                return (true, state.membership.mayStart(.now))
             }
             guard isOurs else {
                 throw KafkaError(
@@ -22,8 +23,11 @@ extension Executor {
                     message: "\(assigned.partition) is being given up or isn't ours any more"
                 )
             }
+            // The process may have been stopped since the acknowledgement came.
+            if isNoted && mayStart { return }
             do {
-                return try await self.committer.commit()
+                try await self.committer.commit()
+                isNoted = true
             } catch {
                 // The commit of a whole group failed, perhaps for another partition's sake: again, until this one is taken, goes to another
                 // worker, or the task's time is up.
@@ -31,6 +35,53 @@ extension Executor {
             }
         }
     }
+
+    /// What a task is about to do.
+    enum Step: Sendable {
+        /// To begin. Not while its partition is being given up.
+        case start
+        /// To go on with its next command.
+        case proceed
+        /// To publish its result.
+        case end
+    }
+
+    /// Waits until this worker is known to own the task's partition still: a commit of this grant is acknowledged, and lately the coordinator has heard from us.
+    ///
+    /// - Returns: false when the partition is another's, or the step may not be taken any more. A cancelled caller isn't held back from running: its
+    ///   commands end before anything is sent.
+    func confirm(_ assigned: AssignedTask, before step: Step) async -> Bool {
+        while true {
+            let answer = self.state.withLockedValue { state -> Bool? in
+                guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
+                    step != .start || !partition.isDraining
+                else { return false }
+                return partition.isOpened && state.membership.mayStart(.now) ? true : nil
+            }
+            if let answer { return answer }
+            if Task.isCancelled && step != .end { return true }
+            do {
+                try await self.committer.commit()
+            } catch {
+                // Also for a caller that is cancelled, and so can't wait for a commit.
+                self.committer.commitSoon()
+                // A task of its own, so that the caller's cancellation doesn't turn waiting into spinning.
+                await Task { try? await Task.sleep(for: .milliseconds(100)) }.value
+            }
+        }
+    }
+
+    /// Proves the membership while nothing else is committed. Runs until cancelled.
+    func keepProven() async {
+        let interval = self.state.withLockedValue { $0.membership.proofInterval }
+        while !Task.isCancelled {
+            try? await Task.sleep(for: interval)
+            try? await self.committer.commit()
+        }
+    }
+
+    /// Whether bytes may go to a device now. Called before each write.
+    var maySend: Bool { self.state.withLockedValue { $0.membership.maySend(.now) } }
 
     func end(_ assigned: AssignedTask, _ end: TaskEnd) async {
         switch end {
@@ -41,10 +92,16 @@ extension Executor {
                 state.partitions[assigned.partition]?.ledger.retract(assigned.offset)
             }
         case .result(var result):
+            // Who may have been replaced publishes nothing.
+            guard await self.confirm(assigned, before: .end) else { return }
             result.owner = DeviceResult.Owner(worker: self.configuration.name, generation: assigned.grant)
             self.log(result)
             let record = ReplyRoute(of: assigned.task).record(for: .result(result), job: assigned.task.job)
-            await self.publish(record, settling: assigned.partition, offset: assigned.offset, grant: assigned.grant)
+            let progress = assigned.task.index.map { index in
+                JobProgress.ended(.init(job: assigned.task.job, index: index, outcome: result.outcome))
+                    .record(topic: self.configuration.topics.progress, key: assigned.task.job)
+            }
+            await self.publish(record, then: progress, settling: Settlement(assigned))
         }
     }
 
@@ -58,72 +115,82 @@ extension Executor {
         self.logger.info("task ended", metadata: metadata)
     }
 
-    /// Publishes the record that ends a task; when it is acknowledged, the task is finished and may be committed.
-    func publish(_ record: ProducerRecord, settling name: TopicPartition, offset: Int64, grant: Int) async {
+    /// The task that a record ends.
+    struct Settlement: Sendable {
+        var partition: TopicPartition
+        var offset: Int64
+        var grant: Int
+    }
+
+    /// Publishes the record that ends a task, and when it is acknowledged the one for the collector: a job's `finished` reply comes after its last
+    /// result. When both are acknowledged, the task is finished and may be committed.
+    func publish(_ record: ProducerRecord, then next: ProducerRecord? = nil, settling task: Settlement) async {
         let isOurs = self.state.withLockedValue { state in
-            guard state.partitions[name]?.grant == grant else { return false }
-            state.partitions[name]?.unacknowledged += 1
+            guard state.partitions[task.partition]?.grant == task.grant else { return false }
+            state.partitions[task.partition]?.unacknowledged += 1
             return true
         }
         // Lost in the meantime: the new owner answers, and two terminal results must not come from here.
         guard isOurs else { return }
-        await self.publisher.publish(record) { [self] result in
-            self.acknowledged(record, result, settling: name, offset: offset, grant: grant)
+        if let outbox = self.outbox {
+            await outbox.add(Outbox.Entry([record] + (next.map { [$0] } ?? []), settling: task))
+        } else {
+            await self.send(record, then: next, settling: task)
         }
     }
 
-    func acknowledged(
+    private func send(_ record: ProducerRecord, then next: ProducerRecord?, settling task: Settlement) async {
+        await self.publisher.publish(record) { [self] result in
+            self.acknowledged(record, result, then: next, settling: task)
+        }
+    }
+
+    private func acknowledged(
         _ record: ProducerRecord,
         _ result: Result<Void, KafkaError>,
-        settling name: TopicPartition,
-        offset: Int64,
-        grant: Int
+        then next: ProducerRecord?,
+        settling task: Settlement
     ) {
-        let isOurs = self.state.withLockedValue { state in
-            guard state.partitions[name]?.grant == grant else { return false }
-            state.partitions[name]?.unacknowledged -= 1
-            if case .success = result {
-                state.partitions[name]?.ledger.finish(offset)
-                state.finishedTasks += 1
-                state.lastProgress = .now
-            }
-            return true
-        }
-        guard isOurs else { return }
         switch result {
         case .success:
-            self.committer.commitSoon()
+            guard let next else { return self.settle(task) }
+            guard self.state.withLockedValue({ $0.partitions[task.partition]?.grant == task.grant }) else { return }
+            // The producer's thread may not wait for room; somebody else does.
+            let isQueued = self.publisher.tryPublish(next) { [self] result in
+                self.acknowledged(next, result, then: nil, settling: task)
+            }
+            if !isQueued { Task { await self.send(next, then: nil, settling: task) } }
         case .failure(let error) where error.isFatal:
             self.fail(error)
         case .failure(let error) where error.isRetriable:
-            Task { await self.publish(record, settling: name, offset: offset, grant: grant) }
+            Task { await self.send(record, then: next, settling: task) }
         case .failure(let error):
             // The reply topic is gone or refuses the record: people find it among the dead letters, and the window moves on.
             guard record.topic != self.configuration.topics.deadLetters else {
                 return self.fail(error)
             }
             let letter = DeadLetter.undeliverable(
-                record, topic: self.configuration.topics.deadLetters, task: name, offset: offset, reason: error.message)
-            Task { await self.publish(letter, settling: name, offset: offset, grant: grant) }
+                record, topic: self.configuration.topics.deadLetters, task: task.partition, offset: task.offset,
+                reason: error.message)
+            Task { await self.send(letter, then: next, settling: task) }
         }
     }
 
-    func takeCommits() -> [CommittedOffset] {
-        self.state.withLockedValue { state in
-            var commits: [CommittedOffset] = []
-            for (name, partition) in state.partitions {
-                let isReleased = partition.isDraining && partition.ledger.begun.isEmpty && partition.unacknowledged == 0
-                guard partition.ledger.isDirty || isReleased else { continue }
-                guard let commit = state.partitions[name]?.ledger.commit(releasedInOrder: isReleased) else { continue }
-                commits.append(CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text))
-            }
-            return commits
+    private func settle(_ task: Settlement) {
+        let isOurs = self.state.withLockedValue { state in
+            guard state.partitions[task.partition]?.grant == task.grant else { return false }
+            state.partitions[task.partition]?.unacknowledged -= 1
+            state.partitions[task.partition]?.ledger.finish(task.offset)
+            state.finishedTasks += 1
+            state.lastProgress = .now
+            return true
         }
+        if isOurs { self.committer.commitSoon() }
     }
+}
 
-    func commitFailed(_ commits: [CommittedOffset]) {
-        self.state.withLockedValue { state in
-            for commit in commits { state.partitions[commit.topicPartition]?.ledger.commitFailed() }
-        }
+extension Executor.Settlement {
+    init(_ assigned: AssignedTask) {
+        self.init(partition: assigned.partition, offset: assigned.offset, grant: assigned.grant)
     }
 }

@@ -13,6 +13,7 @@ extension Executor {
         var accepted: [AssignedTask] = []
         var misfits: [(KafkaRecord, grant: Int, Misfit)] = []
         var crashed: [AssignedTask] = []
+        var cancelled: [AssignedTask] = []
         var full: [TopicPartition] = []
         // Decoded before the lock is taken: acknowledgements and lanes wait for it.
         let contents = records.map { self.read($0, partitionCount: partitionCount) }
@@ -34,12 +35,19 @@ extension Executor {
                         partition: name,
                         offset: record.offset,
                         grant: grant,
-                        mayHaveRun: admission.mayHaveRun,
+                        // In transactions, what isn't done has no result.
+                        mayHaveRun: admission.mayHaveRun && self.outbox == nil,
                         taken: taken,
                         now: now,
                         maximumDeadline: self.configuration.maximumDeadline
                     )
-                    if admission == .begunBefore { crashed.append(assigned) } else { accepted.append(assigned) }
+                    if admission == .begunBefore {
+                        crashed.append(assigned)
+                    } else if state.cancellations.covers(task) {
+                        cancelled.append(assigned)
+                    } else {
+                        accepted.append(assigned)
+                    }
                 }
                 if let partition = state.partitions[name], !partition.isPaused,
                     partition.ledger.span >= self.windowLimit
@@ -56,6 +64,7 @@ extension Executor {
         }
         for (record, grant, misfit) in misfits { self.settle(record, grant: grant, misfit) }
         for assigned in crashed { self.reportCrash(assigned) }
+        for assigned in cancelled { Task { await self.end(assigned, .cancelledBeforeStart(assigned)) } }
         self.enqueue(accepted)
     }
 
@@ -106,7 +115,8 @@ extension Executor {
                 headers: record.headers
             )
         }
-        Task { await self.publish(replacement, settling: record.topicPartition, offset: record.offset, grant: grant) }
+        let task = Settlement(partition: record.topicPartition, offset: record.offset, grant: grant)
+        Task { await self.publish(replacement, settling: task) }
     }
 
     func reportCrash(_ assigned: AssignedTask) {
@@ -138,13 +148,18 @@ extension Executor {
         let runner = TaskRunner(configuration: self.configuration, client: self.client, publisher: self.publisher)
         return LaneGroup.Services(
             run: { assigned, interruption in
-                await runner.run(
+                guard await self.confirm(assigned, before: .start) else { return .abandoned(retracted: true) }
+                // After the lane knows that it runs: a cancellation that comes from now on interrupts it.
+                if self.isCancelled(assigned.task) { return .cancelledBeforeStart(assigned) }
+                return await runner.run(
                     assigned,
+                    confirm: { await self.confirm(assigned, before: .proceed) },
                     begin: { () async throws(KafkaError) in try await self.begin(assigned) },
                     interruption: interruption
                 )
             },
-            end: { assigned, end in await self.end(assigned, end) }
+            end: { assigned, end in await self.end(assigned, end) },
+            close: { [client] device in await client.close(device) }
         )
     }
 }

@@ -15,6 +15,8 @@ final class Executor: KafkaConsumerDelegate {
         var ledger: PartitionLedger
         let grant: Int
         var isPaused = false
+        /// A commit of this grant is acknowledged: from now on a new owner knows that this one may have published results.
+        var isOpened = false
         /// Being given up: nothing more is begun.
         var isDraining = false
         /// Results handed to the producer and not acknowledged.
@@ -29,6 +31,15 @@ final class Executor: KafkaConsumerDelegate {
         var finishedTasks = 0
         var takenTasks = 0
         var lastProgress: ContinuousClock.Instant = .now
+        var membership: Membership
+        var cancellations: Cancellations
+        /// What the last transactions committed, for proofs of membership between them.
+        var lastCommitted: [TopicPartition: CommittedOffset] = [:]
+
+        mutating func forget(_ partition: TopicPartition) {
+            self.partitions[partition] = nil
+            self.lastCommitted[partition] = nil
+        }
     }
 
     let configuration: WorkerConfiguration
@@ -36,18 +47,30 @@ final class Executor: KafkaConsumerDelegate {
     let publisher: ReplyPublisher
     let producer: KafkaProducer
     let logger: Logger
-    let state = NIOLockedValueBox(State())
+    let state: NIOLockedValueBox<State>
     let lanes: LaneTable
     let committer: Committer
+    let replyTopics: ReplyTopics
+    /// Where results wait for the next transaction; `nil` when each is published at once.
+    let outbox: Outbox?
 
     init(configuration: WorkerConfiguration, client: DeviceClient, producer: KafkaProducer, logger: Logger) {
         self.configuration = configuration
         self.client = client
         self.producer = producer
-        self.publisher = ReplyPublisher(producer: producer, logger: logger)
         self.logger = logger
-        self.committer = Committer(interval: configuration.commitInterval, logger: logger)
+        self.replyTopics = ReplyTopics(producer: producer)
+        let committer = Committer(interval: configuration.commitInterval, logger: logger)
+        self.committer = committer
+        let outbox =
+            configuration.resultDelivery == .exactlyOnce ? Outbox(filled: { committer.commitSoon() }) : nil
+        self.outbox = outbox
+        self.publisher = ReplyPublisher(producer: producer, outbox: outbox, logger: logger)
         self.lanes = LaneTable()
+        self.state = NIOLockedValueBox(
+            State(
+                membership: Membership(sessionTimeout: configuration.sessionTimeout),
+                cancellations: Cancellations(lifetime: configuration.maximumDeadline)))
     }
 
     // MARK: Figures
@@ -70,10 +93,11 @@ final class Executor: KafkaConsumerDelegate {
     // MARK: Consumer delegate
 
     func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {
-        self.committer.attach(consumer) { [self] in
-            self.takeCommits()
-        } failed: { [self] in
-            self.commitFailed($0)
+        self.committer.attach(consumer) { [self] () async throws(KafkaError) in
+            switch self.outbox {
+            case nil: try await self.commitOffsets(of: consumer)
+            case .some(let outbox): try await self.commitTransaction(outbox, of: consumer)
+            }
         }
         var ends: [TopicPartition: Int64] = [:]
         do {
@@ -122,7 +146,7 @@ final class Executor: KafkaConsumerDelegate {
                 "partitions are given up before everything of them was settled",
                 metadata: ["partitions": "\(partitions)"])
         }
-        self.state.withLockedValue { state in for partition in partitions { state.partitions[partition] = nil } }
+        self.state.withLockedValue { state in for partition in partitions { state.forget(partition) } }
         self.logger.info(
             "partitions released",
             metadata: ["partitions": "\(partitions)", "rebalance": "\(rebalance)", "took": "\(.now - started)"]
@@ -132,7 +156,7 @@ final class Executor: KafkaConsumerDelegate {
     func consumer(_ consumer: KafkaConsumer, lost partitions: [TopicPartition], rebalance: Int) {
         let devices = self.state.withLockedValue { state in
             let devices = partitions.flatMap { state.partitions[$0]?.devices ?? [] }
-            for partition in partitions { state.partitions[partition] = nil }
+            for partition in partitions { state.forget(partition) }
             return devices
         }
         self.logger.warning("partitions lost", metadata: ["partitions": "\(partitions)", "rebalance": "\(rebalance)"])

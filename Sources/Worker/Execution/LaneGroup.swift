@@ -17,11 +17,23 @@ actor LaneGroup {
         var run: @Sendable (AssignedTask, _ interruption: @escaping @Sendable () -> Interruption?) async -> TaskEnd
         /// Takes what came of a task; waits while there is no room to publish it.
         var end: @Sendable (AssignedTask, TaskEnd) async -> Void
+        /// Closes a device's session.
+        var close: @Sendable (_ device: String) async -> Void
     }
 
     private struct Lane {
         var waiting: Deque<Waiting> = []
         var running: Running?
+        /// The session is to be closed when nothing runs.
+        var isToClose = false
+
+        /// Interactive tasks come before the bulk ones; within its class each keeps its place in the log.
+        mutating func insert(_ new: Waiting) {
+            guard new.assigned.task.priority == .interactive,
+                let index = self.waiting.firstIndex(where: { $0.assigned.task.priority == .bulk })
+            else { return self.waiting.append(new) }
+            self.waiting.insert(new, at: index)
+        }
     }
 
     private struct Waiting {
@@ -57,7 +69,7 @@ actor LaneGroup {
             let expiry = self.eventLoop.scheduleTask(in: TimeAmount(left)) {
                 self.assumeIsolated { $0.expire(assigned) }
             }
-            self.lanes[device, default: Lane()].waiting.append(Waiting(assigned: assigned, expiry: expiry))
+            self.lanes[device, default: Lane()].insert(Waiting(assigned: assigned, expiry: expiry))
             self.startNext(on: device)
         }
     }
@@ -80,6 +92,43 @@ actor LaneGroup {
         self.interrupt(partitions, .lost)
     }
 
+    /// Ends the job's tasks: those that wait at once, those that run as soon as they notice.
+    func cancel(_ cancellation: Control.Cancellation) {
+        for device in Array(self.lanes.keys) where cancellation.covers(device) {
+            guard var lane = self.lanes[device] else { continue }
+            let ended = lane.waiting.filter { $0.assigned.task.job == cancellation.job }
+            if !ended.isEmpty {
+                lane.waiting.removeAll { $0.assigned.task.job == cancellation.job }
+                self.lanes[device] = lane.waiting.isEmpty && lane.running == nil ? nil : lane
+            }
+            for waiting in ended {
+                waiting.expiry.cancel()
+                let end = TaskEnd.cancelledBeforeStart(waiting.assigned)
+                Task { await self.services.end(waiting.assigned, end) }
+            }
+            if let running = lane.running, running.assigned.task.job == cancellation.job {
+                running.interrupt(.cancelled)
+            }
+        }
+    }
+
+    /// Closes a device's session, after the task that runs on it now.
+    func close(_ device: String) {
+        if self.lanes[device]?.running != nil {
+            self.lanes[device]?.isToClose = true
+        } else {
+            Task { await self.services.close(device) }
+        }
+    }
+
+    private func ended(on device: String) async {
+        if self.lanes[device]?.isToClose == true {
+            self.lanes[device]?.isToClose = false
+            await self.services.close(device)
+        }
+        self.finished(on: device)
+    }
+
     private func startNext(on device: String) {
         guard var lane = self.lanes[device], lane.running == nil else { return }
         guard let next = lane.waiting.popFirst() else {
@@ -92,7 +141,7 @@ actor LaneGroup {
             let end = await self.services.run(assigned) { flag.value }
             await self.services.end(assigned, end)
             next.expiry.cancel()
-            await self.finished(on: device)
+            await self.ended(on: device)
         }
         lane.running = Running(assigned: assigned, work: work, interruption: flag)
         self.lanes[device] = lane

@@ -15,9 +15,11 @@ struct TaskRunner: Sendable {
 
     /// - Parameters:
     ///   - begin: called before the first byte of a change; returns when the note that it has begun is safe, throws if it can't be.
+    ///   - confirm: called before each command; returns when this worker is known to own the device, false when it doesn't any more.
     ///   - interruption: why the surrounding task was cancelled, if it was.
     func run(
         _ assigned: AssignedTask,
+        confirm: () async -> Bool = { true },
         begin: () async throws(KafkaError) -> Void,
         interruption: () -> Interruption?
     ) async -> TaskEnd {
@@ -32,14 +34,16 @@ struct TaskRunner: Sendable {
         while true {
             run.attempts += 1
             do {
-                try await self.attempt(device, run: &run, begin: begin)
+                try await self.attempt(device, run: &run, confirm: confirm, begin: begin)
                 return .result(run.result(.succeeded))
             } catch {
                 switch error {
                 case .rejected(let error):
                     return .result(run.result(.failed, error: error))
                 case .notNoted:
-                    guard let interruption = interruption() else { return .abandoned(retracted: true) }
+                    guard let interruption = interruption() else {
+                        return .abandoned(retracted: !run.hasSent || !run.isBegun)
+                    }
                     let reason = DeviceError(
                         code: "cancelled", message: "the note that the change begins was not safe in time")
                     return self.end(run, interruption, reason)
@@ -60,13 +64,14 @@ struct TaskRunner: Sendable {
         case device(DeviceError)
         /// The device answered, and refused a command.
         case rejected(ErrorDescription)
-        /// A change could not be noted as begun: it must not be sent.
+        /// A change could not be noted as begun, or the device may be another worker's: nothing may be sent.
         case notNoted
     }
 
     private func attempt(
         _ device: Device,
         run: inout TaskRun,
+        confirm: () async -> Bool,
         begin: () async throws(KafkaError) -> Void
     ) async throws(Failure) {
         let task = run.assigned.task
@@ -79,12 +84,13 @@ struct TaskRunner: Sendable {
                         code: "credential.missing", message: "this worker has no credential named \(name)")
                 }
                 outcome = try await self.client.withTemporarySession(for: device, credential: credential) { session in
-                    await self.perform(on: session, wasOpen: false, run: &run, begin: begin)
+                    await self.perform(on: session, wasOpen: false, run: &run, confirm: confirm, begin: begin)
                 }
             } else {
                 let wasOpen = self.client.hasSession(device.name)
                 outcome = try await self.client.withSession(for: device) { session in
-                    let outcome = await self.perform(on: session, wasOpen: wasOpen, run: &run, begin: begin)
+                    let outcome = await self.perform(
+                        on: session, wasOpen: wasOpen, run: &run, confirm: confirm, begin: begin)
                     await session.endWork()
                     return outcome
                 }
@@ -101,6 +107,7 @@ struct TaskRunner: Sendable {
         on session: DeviceSession,
         wasOpen: Bool,
         run: inout TaskRun,
+        confirm: () async -> Bool,
         begin: () async throws(KafkaError) -> Void
     ) async -> Result<Void, Failure> {
         run.session = DeviceResult.SessionDescription(id: session.id, reused: wasOpen)
@@ -123,6 +130,7 @@ struct TaskRunner: Sendable {
                 }
             case .run(let commands):
                 for (index, command) in commands.enumerated() {
+                    guard await confirm() else { throw .notNoted }
                     try await self.run(command, index: index, on: session, run: &run)
                 }
             }
@@ -257,6 +265,14 @@ struct TaskRunner: Sendable {
                 retriable: false
             )
             return .result(run.result(.unknown, error: reason))
+        case .cancelled:
+            let cut = mayHaveChanged && error.delivery == .unknown
+            let what =
+                cut
+                ? "in the middle of a change; look at the device before you repeat it"
+                : run.hasSent ? "after it had started" : "before anything was sent"
+            let reason = ErrorDescription(.cancelled, "the job was cancelled \(what)")
+            return .result(run.result(cut ? .unknown : .cancelled, error: reason))
         case .expired:
             let cut = mayHaveChanged && error.delivery == .unknown
             let reason = ErrorDescription(
@@ -344,5 +360,13 @@ struct TaskRun: Sendable {
 extension DeviceError {
     var description: ErrorDescription {
         ErrorDescription(code: self.code, message: self.message, retriable: self.isRetriable)
+    }
+}
+
+extension TaskEnd {
+    /// The end of a task that was cancelled while it waited.
+    static func cancelledBeforeStart(_ assigned: AssignedTask) -> TaskEnd {
+        let reason = ErrorDescription(.cancelled, "the job was cancelled before anything was sent")
+        return .result(TaskRun(assigned: assigned, inlineLimit: 0).result(.cancelled, error: reason))
     }
 }

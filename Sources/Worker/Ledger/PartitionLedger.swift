@@ -71,8 +71,12 @@ struct PartitionLedger: Sendable {
                 self.settle()
                 return .skip
             }
+            if inherited.isBegun(inheritedIndex) {
+                // It stays begun in what this owner commits, until its result is out: the next one must not run it either.
+                self.entries.append(.begun)
+                return .begunBefore
+            }
             self.entries.append(.waiting)
-            if inherited.isBegun(inheritedIndex) { return .begunBefore }
             return .run(mayHaveRun: !inherited.wasReleasedInOrder)
         }
         self.entries.append(.waiting)

@@ -5,20 +5,32 @@ import Logging
 /// Puts replies on their topics through one idempotent producer, so that the replies of a job keep their order.
 final class ReplyPublisher: Sendable {
     private let producer: KafkaProducer
+    private let outbox: Outbox?
     private let logger: Logger
 
-    init(producer: KafkaProducer, logger: Logger) {
+    /// - Parameter outbox: where records go instead, to be written in the next transaction.
+    init(producer: KafkaProducer, outbox: Outbox? = nil, logger: Logger) {
         self.producer = producer
+        self.outbox = outbox
         self.logger = logger
     }
 
-    /// Queues a record if there is room for it.
-    func tryPublish(_ record: ProducerRecord) -> Bool {
+    /// Queues a record if there is room for it. With an outbox, `completion` isn't called: what a task's end depends on goes there directly.
+    func tryPublish(
+        _ record: ProducerRecord,
+        completion: (@Sendable (Result<Void, KafkaError>) -> Void)? = nil
+    ) -> Bool {
+        if let outbox { return outbox.tryAdd(Outbox.Entry([record])) }
         do {
-            try self.producer.send(record, completion: self.report)
+            try self.producer.send(record) { [report] result in
+                report(result)
+                completion?(result.map { _ in () })
+            }
             return true
         } catch {
-            return error.code != "kafka.queue_full"
+            guard error.code != "kafka.queue_full" else { return false }
+            completion?(.failure(error))
+            return true
         }
     }
 
@@ -29,6 +41,7 @@ final class ReplyPublisher: Sendable {
         _ record: ProducerRecord,
         completion: (@Sendable (Result<Void, KafkaError>) -> Void)? = nil
     ) async {
+        if let outbox { return await outbox.add(Outbox.Entry([record])) }
         while true {
             do {
                 try self.producer.send(record) { [report] result in
@@ -46,7 +59,7 @@ final class ReplyPublisher: Sendable {
         }
     }
 
-    private static func rest() async {
+    static func rest() async {
         // A task of its own, so that the caller's cancellation doesn't turn waiting into spinning.
         await Task { try? await Task.sleep(for: .milliseconds(20)) }.value
     }

@@ -22,6 +22,12 @@ struct ReplyRoute: Sendable, Hashable {
         self.echo = record.headers.filter { names.contains($0.name) }.map { EchoedHeader($0.name, $0.value) }
     }
 
+    init(topic: String, partition: Int32?, echo: [EchoedHeader]) {
+        self.topic = topic
+        self.partition = partition
+        self.echo = echo
+    }
+
     init(of task: DeviceTask) {
         self.topic = task.replyTo
         self.partition = task.replyPartition

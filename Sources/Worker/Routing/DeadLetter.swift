@@ -23,10 +23,12 @@ enum DeadLetter {
     static func undeliverable(
         _ reply: ProducerRecord, topic: String, task: TopicPartition, offset: Int64, reason: String
     ) -> ProducerRecord {
-        ProducerRecord(
+        let fits = (reply.value?.count ?? 0) <= Self.maximumValueBytes
+        return ProducerRecord(
             topic: topic,
             key: reply.key,
-            value: reply.value,
+            // Perhaps it was refused for its size.
+            value: fits ? reply.value : nil,
             headers: reply.headers + Self.reason("reply.undeliverable", "\(reply.topic): \(reason)")
                 + Self.origin(task, offset)
         )

@@ -2,15 +2,29 @@ import Devices
 import Jobs
 import Kafka
 
-/// Turns a job record into the records that answer it: tasks, `accepted`, terminal results for names that stand for nothing, or a dead letter.
+/// Turns a job record into the records that answer it: tasks, `accepted` (for the requester and for the collector), terminal results for names that stand for nothing, or a dead letter.
 ///
 /// Pure: no I/O, no clock. What it returns is written in one transaction by ``Router``.
-struct JobPlanner: Sendable {
+struct JobPlanner {
     var configuration: WorkerConfiguration
     var inventory: Inventory
     /// Partitions of the task topic.
     var taskPartitions: Int32
     var isReadOnly: @Sendable (_ command: String, _ platform: String) -> Bool
+    /// The job that had this id before, if it is remembered.
+    var known: (_ id: String) -> JobProgress.AcceptedJob? = { _ in nil }
+
+    /// What follows from a job record.
+    struct Plan: Sendable {
+        var records: [ProducerRecord]
+        /// The job, if it is begun.
+        var accepted: JobProgress.AcceptedJob?
+
+        init(_ records: [ProducerRecord], accepted: JobProgress.AcceptedJob? = nil) {
+            self.records = records
+            self.accepted = accepted
+        }
+    }
 
     /// A task record must fit under the broker's default `message.max.bytes` with its headers.
     static let maximumTaskBytes = 1_000_000
@@ -19,9 +33,11 @@ struct JobPlanner: Sendable {
     ///   - now: milliseconds since 1970, for records without a timestamp.
     ///   - replyPartitions: partition count of a reply topic, `nil` if there is no such topic: one wrong name must not make the
     ///     whole transaction fail.
-    func plan(_ record: KafkaRecord, now: Int64, replyPartitions: (String) -> Int32?) -> [ProducerRecord] {
+    func plan(_ record: KafkaRecord, now: Int64, replyPartitions: (String) throws(KafkaError) -> Int32?)
+        throws(KafkaError) -> Plan
+    {
         guard let value = record.value else {
-            return [self.deadLetter(record, code: "job.undecodable", reason: "the record has a null value")]
+            return Plan([self.deadLetter(record, code: "job.undecodable", reason: "the record has a null value")])
         }
         let job: Job
         do {
@@ -31,14 +47,16 @@ struct JobPlanner: Sendable {
             if let id = error.jobID {
                 var route = ReplyRoute(
                     record: record, replyTo: error.replyTo, default: self.configuration.topics.results)
-                if self.configuration.topics.mayReceiveReplies(route.topic), let count = replyPartitions(route.topic) {
+                if self.configuration.topics.mayReceiveReplies(route.topic),
+                    let count = try replyPartitions(route.topic)
+                {
                     route.dropPartition(outOf: count)
                     let refusal = Rejected(
                         job: id, error: ErrorDescription(code: error.code, message: error.message, retriable: false))
                     records.append(route.record(for: .rejected(refusal), job: id))
                 }
             }
-            return records
+            return Plan(records)
         }
         let id =
             job.id
@@ -54,22 +72,28 @@ struct JobPlanner: Sendable {
             default: self.configuration.topics.results
         )
         guard self.configuration.topics.mayReceiveReplies(route.topic) else {
-            return [
+            return Plan([
                 self.deadLetter(record, code: "policy.denied", reason: "replies may not be written to \(route.topic)")
-            ]
+            ])
         }
-        guard let count = replyPartitions(route.topic) else {
-            return [
+        guard let count = try replyPartitions(route.topic) else {
+            return Plan([
                 self.deadLetter(
                     record, code: "reply.topic_unknown", reason: "the reply topic \(route.topic) doesn't exist")
-            ]
+            ])
         }
         route.dropPartition(outOf: count)
+        // A derived id is the record's own; only one that somebody chose can come again.
+        if job.id != nil, let original = self.known(id) {
+            let answer = Accepted(
+                job: id, tasks: original.tasks, devices: original.devices, unknown: [], duplicate: true,
+                labels: job.labels)
+            return Plan([route.record(for: .accepted(answer), job: id)])
+        }
         return self.tasks(of: job, id: id, record: record, route: route, now: now)
     }
 
-    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> [ProducerRecord]
-    {
+    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> Plan {
         let submitted = record.timestamp ?? now
         let deadline = job.effectiveDeadline(
             recordTimestamp: submitted,
@@ -90,6 +114,7 @@ struct JobPlanner: Sendable {
             let task = DeviceTask(
                 id: DeviceTask.id(job: id, device: device),
                 job: id,
+                index: records.count,
                 device: device,
                 address: address,
                 operation: job.operation,
@@ -101,6 +126,7 @@ struct JobPlanner: Sendable {
                 credential: job.credential,
                 platform: job.platform,
                 labels: job.labels,
+                priority: job.priority,
                 replyPartition: route.partition,
                 echo: route.echo
             )
@@ -134,6 +160,14 @@ struct JobPlanner: Sendable {
             )
         }
 
+        let targets = resolution.devices.count + resolution.adHoc.count + resolution.unknown.count
+        guard targets <= self.configuration.maximumTargets else {
+            return self.refuse(
+                record, id: id, job: job, route: route,
+                reason:
+                    "it names \(targets) devices, and a job may have \(self.configuration.maximumTargets); split the job"
+            )
+        }
         for name in resolution.devices {
             guard let device = self.inventory[name] else { continue }
             add(device: name, address: nil, platform: job.platform ?? device.platform)
@@ -152,17 +186,11 @@ struct JobPlanner: Sendable {
             refuse(target, code: "target.unknown", message: "nothing in the inventory has this name")
         }
         guard fanOutBytes <= self.configuration.maximumFanOutBytes, largestTask <= Self.maximumTaskBytes else {
-            let reason =
-                "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(Self.maximumTaskBytes) each; split the job"
-            let refusal = Rejected(
-                job: id,
-                error: ErrorDescription(code: "job.too_large", message: reason, retriable: false),
-                labels: job.labels
+            return self.refuse(
+                record, id: id, job: job, route: route,
+                reason:
+                    "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(Self.maximumTaskBytes) each; split the job"
             )
-            return [
-                self.deadLetter(record, code: "job.too_large", reason: reason),
-                route.record(for: .rejected(refusal), job: id),
-            ]
         }
         let accepted = Accepted(
             job: id,
@@ -171,8 +199,29 @@ struct JobPlanner: Sendable {
             unknown: resolution.unknown,
             labels: job.labels
         )
-        return [route.record(for: .accepted(accepted), job: id)] + records
-            + terminal.map { route.record(for: $0, job: id) }
+        let begun = JobProgress.AcceptedJob(
+            job: id, tasks: accepted.tasks, devices: accepted.devices, submitted: submitted, deadline: deadline,
+            replyTo: route.topic, replyPartition: route.partition, echo: route.echo, labels: job.labels)
+        let answers = [
+            route.record(for: .accepted(accepted), job: id),
+            JobProgress.accepted(begun).record(topic: self.configuration.topics.progress, key: id),
+        ]
+        return Plan(answers + records + terminal.map { route.record(for: $0, job: id) }, accepted: begun)
+    }
+
+    /// A job that asks for too much: nothing of it is done.
+    private func refuse(
+        _ record: KafkaRecord, id: String, job: Job, route: ReplyRoute, reason: String
+    ) -> Plan {
+        let refusal = Rejected(
+            job: id,
+            error: ErrorDescription(code: "job.too_large", message: reason, retriable: false),
+            labels: job.labels
+        )
+        return Plan([
+            self.deadLetter(record, code: "job.too_large", reason: reason),
+            route.record(for: .rejected(refusal), job: id),
+        ])
     }
 
     private func deadLetter(_ record: KafkaRecord, code: String, reason: String) -> ProducerRecord {

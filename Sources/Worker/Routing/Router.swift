@@ -14,11 +14,15 @@ final class Router: KafkaConsumerDelegate {
     private let client: DeviceClient
     private let producer: KafkaProducer
     private let logger: Logger
+    private let replyTopics: ReplyTopics
+    let memory: JobMemory
     private let state = NIOLockedValueBox(State())
 
     private struct State: Sendable {
         var failure: KafkaError?
         var routedJobs = 0
+        /// Partitions were taken over since the memory was last brought up to date.
+        var isBehind = false
         /// Partitions at rest after a batch that failed, and until when.
         var resting: (partitions: Set<TopicPartition>, until: ContinuousClock.Instant)?
     }
@@ -31,13 +35,17 @@ final class Router: KafkaConsumerDelegate {
         self.client = client
         self.producer = producer
         self.logger = logger
+        self.replyTopics = ReplyTopics(producer: producer)
+        self.memory = JobMemory(configuration, logger: logger)
     }
 
     /// Why routing ended, if it had to.
     var failure: KafkaError? { self.state.withLockedValue { $0.failure } }
     var routedJobs: Int { self.state.withLockedValue { $0.routedJobs } }
 
-    func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {}
+    func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {
+        self.state.withLockedValue { $0.isBehind = true }
+    }
     func consumer(_ consumer: KafkaConsumer, revoking partitions: [TopicPartition], rebalance: Int) {}
     func consumer(_ consumer: KafkaConsumer, lost partitions: [TopicPartition], rebalance: Int) {}
 
@@ -60,15 +68,20 @@ final class Router: KafkaConsumerDelegate {
             try self.route(records, consumer: consumer)
             self.state.withLockedValue { $0.routedJobs += records.count }
         } catch  where error.isFatal {
-            self.state.withLockedValue { $0.failure = error }
-            self.logger.critical("routing can't go on", metadata: ["error": "\(error)"])
-            consumer.stop()
+            self.fail(error, consumer)
         } catch {
             // Nothing of the batch was written. Take it again from the log, where it still stands, once the group has settled.
             self.logger.warning(
                 "a batch of jobs is taken again", metadata: ["error": "\(error)", "records": "\(records.count)"])
             self.rewind(records, consumer: consumer)
         }
+    }
+
+    /// Routing can't go on: the consumer leaves in order, and the worker ends with the first such error.
+    func fail(_ error: KafkaError, _ consumer: KafkaConsumer) {
+        self.state.withLockedValue { $0.failure = $0.failure ?? error }
+        self.logger.critical("routing can't go on", metadata: ["error": "\(error)"])
+        consumer.stop()
     }
 
     private func rewind(_ records: [KafkaRecord], consumer: KafkaConsumer) {
@@ -91,42 +104,37 @@ final class Router: KafkaConsumerDelegate {
     }
 
     private func route(_ records: [KafkaRecord], consumer: KafkaConsumer) throws(KafkaError) {
-        let planner = JobPlanner(
+        if self.state.withLockedValue({ $0.isBehind }) {
+            try self.memory.catchUp(self.producer)
+            self.state.withLockedValue { $0.isBehind = false }
+        }
+        var begun: [String: JobProgress.AcceptedJob] = [:]
+        var planner = JobPlanner(
             configuration: self.configuration,
             inventory: self.client.inventory,
             taskPartitions: try self.producer.partitionCount(of: self.configuration.topics.tasks),
             isReadOnly: { [client] in client.isReadOnly($0, platform: $1) }
         )
-        try self.producer.beginTransaction()
-        do {
-            let now = Int64(Date().timeIntervalSince1970 * 1000)
-            for record in records {
-                let planned = planner.plan(record, now: now) { try? self.producer.partitionCount(of: $0) }
-                for record in planned { try self.send(record) }
+        if self.configuration.duplicateWindow > .zero {
+            planner.known = { [memory] in begun[$0] ?? memory.job($0) }
+        }
+        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        var planned: [ProducerRecord] = []
+        for record in records {
+            let plan = try planner.plan(record, now: now) { topic throws(KafkaError) in
+                try self.replyTopics.partitionCount(of: topic)
             }
-            var next: [TopicPartition: Int64] = [:]
-            for record in records {
-                next[record.topicPartition] = max(next[record.topicPartition] ?? 0, record.offset + 1)
-            }
+            planned += plan.records
+            if let job = plan.accepted { begun[job.job] = job }
+        }
+        var next: [TopicPartition: Int64] = [:]
+        for record in records {
+            next[record.topicPartition] = max(next[record.topicPartition] ?? 0, record.offset + 1)
+        }
+        try self.producer.transact { () throws(KafkaError) in
+            for record in planned { try self.replyTopics.send(record) }
             try self.producer.sendOffsets(next.map { CommittedOffset($0.key, offset: $0.value) }, of: consumer)
-            try self.producer.commitTransaction()
-        } catch {
-            if error.isFatal { throw error }
-            try self.producer.abortTransaction()
-            throw error
         }
-    }
-
-    /// Queues a record of the transaction; while the producer's queue is full, waits for room (its own thread empties it).
-    private func send(_ record: ProducerRecord) throws(KafkaError) {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while true {
-            do {
-                try self.producer.send(record)
-                return
-            } catch  where error.code == "kafka.queue_full" && ContinuousClock.now < deadline {
-                try self.producer.flush(timeout: .seconds(30))
-            }
-        }
+        self.memory.remember(Array(begun.values))
     }
 }

@@ -50,6 +50,11 @@ final class Cluster: Sendable {
         await self.broker.stop()
     }
 
+    /// Makes the network faulty for one client id; `nil` heals it.
+    func setFault(_ fault: ProxyFault?, clientID: String) async throws {
+        try await self.proxy.setFault(fault, clientID: clientID)
+    }
+
     /// Partitions of a topic, through the producer: it then knows the topic, and the first record doesn't wait for the library to look it up,
     /// which it does once a second.
     @discardableResult

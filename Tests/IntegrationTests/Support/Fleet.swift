@@ -18,6 +18,7 @@ final class Fleet {
     let deadLetters: TopicLog
     private let folder: URL
     private var inProcess: [InProcessWorker] = []
+    var workers: [InProcessWorker] { self.inProcess }
     private var processes: [WorkerProcess] = []
 
     static let taskPartitions: Int32 = 8
@@ -107,35 +108,46 @@ final class Fleet {
         _ names: String...,
         change: (inout WorkerConfiguration) -> Void = { _ in }
     ) async throws -> [InProcessWorker] {
-        let started = try names.map { name in
-            var configuration = WorkerConfiguration(
-                kafka: self.cluster.configuration, topics: self.topics, name: name, drainTimeout: .seconds(5))
-            change(&configuration)
-            let worker = try InProcessWorker(configuration, inventory: try Inventory(path: self.inventory))
-            self.inProcess.append(worker)
-            return worker
-        }
+        let started = try names.map { try self.startWorker($0, change: change) }
         try await self.untilShared(among: self.inProcess)
         return started
+    }
+
+    /// A worker in this process, whatever its roles. Doesn't wait for anything.
+    func startWorker(_ name: String, change: (inout WorkerConfiguration) -> Void = { _ in }) throws -> InProcessWorker {
+        var configuration = WorkerConfiguration(
+            kafka: self.cluster.configuration, topics: self.topics, name: name, drainTimeout: .seconds(5))
+        change(&configuration)
+        let worker = try InProcessWorker(configuration, inventory: try Inventory(path: self.inventory))
+        self.inProcess.append(worker)
+        return worker
     }
 
     /// Workers as processes. Returns when they share the task partitions.
     func startProcesses(_ names: String..., arguments: [String] = [], isStatic: Bool = true) async throws
         -> [WorkerProcess]
     {
-        for name in names {
-            self.processes.append(
-                try WorkerProcess(
-                    [
-                        "--kafka", self.cluster.bootstrapServers, "--topic-prefix", self.topics.prefix,
-                        "--inventory", self.inventory,
-                    ] + (isStatic ? ["--name", name] : []) + arguments,
-                    on: self.cluster.leash
-                )
-            )
-        }
+        for name in names { try self.startProcess(name, arguments: arguments, isStatic: isStatic) }
         try await self.untilShared(among: self.processes)
         return self.processes
+    }
+
+    /// A process in the place of one that has ended, under its name. Returns when all that run share the task partitions.
+    func startAgain(_ name: String, arguments: [String] = []) async throws {
+        try self.startProcess(name, arguments: arguments, isStatic: true)
+        try await self.untilShared(among: self.processes.filter(\.isRunning))
+    }
+
+    private func startProcess(_ name: String, arguments: [String], isStatic: Bool) throws {
+        self.processes.append(
+            try WorkerProcess(
+                [
+                    "--kafka", self.cluster.bootstrapServers, "--topic-prefix", self.topics.prefix,
+                    "--inventory", self.inventory,
+                ] + (isStatic ? ["--name", name] : []) + arguments,
+                on: self.cluster.leash
+            )
+        )
     }
 
     /// What the worker processes have logged.

@@ -75,6 +75,19 @@ extension TopicLog {
         return nil
     }
 
+    /// Waits for a job's `finished` record.
+    func finished(_ job: String, within limit: Duration = patience) async throws -> Finished {
+        func find() throws -> Finished? {
+            for received in try self.replies {
+                if case .finished(let finished) = received.reply, finished.job == job { return finished }
+            }
+            return nil
+        }
+        try await self.read("the end of \(job)", within: limit) { _ in try find() != nil }
+        guard let finished = try find() else { throw Unexpected("\(job) has not finished") }
+        return finished
+    }
+
     /// Waits until so many results of a job are there, and returns them.
     @discardableResult
     func results(of job: String, count: Int, within limit: Duration = patience) async throws -> [DeviceResult] {

@@ -40,6 +40,21 @@ struct RoundTripTests {
         }
     }
 
+    @Test("progress and control records decode to what was encoded")
+    func progressAndControl() throws {
+        var generator = SeededGenerator()
+        var buffer: [UInt8] = []
+        for _ in 0..<1000 {
+            let (progress, control) = (generator.progress(), generator.control())
+            buffer.removeAll(keepingCapacity: true)
+            progress.encode(into: &buffer)
+            #expect(try JobProgress(decoding: buffer) == progress, "seed \(generator.seed)")
+            buffer.removeAll(keepingCapacity: true)
+            control.encode(into: &buffer)
+            #expect(try Control(decoding: buffer) == control, "seed \(generator.seed)")
+        }
+    }
+
     @Test("encoding appends to what the buffer holds")
     func appends() {
         var buffer: [UInt8] = [1, 2]
@@ -81,10 +96,12 @@ struct RoundTripTests {
     @Test("a reply of another type is unsupported, and says which")
     func unknownType() {
         let error = #expect(throws: JobsError.self) {
-            try Reply(decoding: Array(#"{"type":"finished","job":"j"}"#.utf8))
+            try Reply(decoding: Array(#"{"type":"begun","job":"j"}"#.utf8))
         }
         #expect(error?.code == "job.unsupported")
-        #expect(error?.message == #"type: expected "accepted", "output", "result" or "rejected", found "finished""#)
+        #expect(
+            error?.message == #"type: expected "accepted", "output", "result", "rejected" or "finished", found "begun""#
+        )
         #expect(error?.jobID == "j")
     }
 }

@@ -14,6 +14,8 @@ struct ExampleTests {
             switch name.prefix(while: { $0.isLetter }) {
             case "job": try Job(decoding: bytes).encode(into: &encoded)
             case "task": try DeviceTask(decoding: bytes).encode(into: &encoded)
+            case "progress": try JobProgress(decoding: bytes).encode(into: &encoded)
+            case "control": try Control(decoding: bytes).encode(into: &encoded)
             default: try Reply(decoding: bytes).encode(into: &encoded)
             }
             #expect(try JSONReader.read(encoded) == JSONReader.read(bytes), "\(name)")
@@ -22,7 +24,8 @@ struct ExampleTests {
 
     @Test("a type of reply has an example, and says so in its name")
     func names() throws {
-        for (name, bytes) in try Repository.exampleRecords() where !name.hasPrefix("job") && !name.hasPrefix("task") {
+        for (name, bytes) in try Repository.exampleRecords()
+        where !["job", "task", "progress", "control"].contains(name.prefix { $0.isLetter }) {
             #expect(try name.hasPrefix(Reply(decoding: bytes).type), "\(name)")
         }
     }

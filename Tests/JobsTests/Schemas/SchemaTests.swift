@@ -21,11 +21,17 @@ struct SchemaTests {
         var instances: [SchemaValidator.Instance] = []
         for _ in 0..<150 {
             var (job, task, reply): ([UInt8], [UInt8], [UInt8]) = ([], [], [])
+            var (progress, control): ([UInt8], [UInt8]) = ([], [])
             generator.job().encode(into: &job)
             generator.task().encode(into: &task)
             let record = generator.reply()
             record.encode(into: &reply)
-            instances += [.init("job", job), .init("task", task), .init(record.type, reply)]
+            generator.progress().encode(into: &progress)
+            generator.control().encode(into: &control)
+            instances += [
+                .init("job", job), .init("task", task), .init(record.type, reply), .init("progress", progress),
+                .init("control", control),
+            ]
         }
         for (instance, problems) in zip(instances, try await SchemaValidator.problems(in: instances)) {
             #expect(problems.isEmpty, "\(instance.record): \(problems), seed \(generator.seed)")
@@ -62,7 +68,16 @@ struct SchemaTests {
             ("result", "timing", Self.object("queued", .integer(-1))),
             ("result", "commands", .array([Self.object("command", .string("x"))])), ("result", "session", .string("x")),
             ("result", "owner", .object(JSONObject())), ("result", "error", Self.object("code", .string("internal"))),
-            ("result", "redelivered", .integer(1)),
+            ("result", "redelivered", .integer(1)), ("task", "index", .integer(-1)),
+            ("task", "priority", .string("high")),
+            ("finished", "missing", nil), ("finished", "succeeded", .integer(-1)), ("finished", "expired", nil),
+            ("accepted", "duplicate", .string("yes")), ("progress-ended", "index", nil),
+            ("progress-ended", "outcome", .string("lost")), ("progress-accepted", "deadline", nil),
+            ("progress-finished", "job", nil), ("progress-mark", "id", .string("")),
+            ("progress-mark", "type", .string("market")), ("control-cancel", "job", nil),
+            ("control-cancel", "type", .string("kill")), ("control-cancel-devices", "devices", .array([])),
+            ("control-close", "devices", nil), ("control-close", "devices", .array([.string("")])),
+            ("control-drain", "worker", .integer(1)),
         ]
         let examples = Dictionary(uniqueKeysWithValues: try Repository.exampleRecords().map { ($0.name, $0.bytes) })
         var instances: [SchemaValidator.Instance] = []
@@ -74,7 +89,12 @@ struct SchemaTests {
             let type = String(change.example.prefix(while: \.isLetter))
             instances.append(.init(type, bytes))
             #expect(throws: JobsError.self, "the decoder takes \(String(decoding: bytes, as: UTF8.self))") {
-                if type == "task" { _ = try DeviceTask(decoding: bytes) } else { _ = try Reply(decoding: bytes) }
+                switch type {
+                case "task": _ = try DeviceTask(decoding: bytes)
+                case "progress": _ = try JobProgress(decoding: bytes)
+                case "control": _ = try Control(decoding: bytes)
+                default: _ = try Reply(decoding: bytes)
+                }
             }
         }
         #expect(instances.count == changes.count)
@@ -178,7 +198,8 @@ enum BadJobs {
             #""deadline":"soon""#, #""deadline":0"#, #""deadline":-5"#, #""deadline":"2026-11-22""#,
             #""deadline":"2026-11-22T10:00:00""#,
             #""deadline":1795341600000"#, #""deadline":{}"#, #""deadline":"-5m""#,
-            #""effect":"write""#, #""effect":"READ""#, #""effect":"""#, #""effect":false"#,
+            #""priority":"urgent""#, #""priority":1"#, #""effect":"write""#, #""effect":"READ""#, #""effect":"""#,
+            #""effect":false"#,
             #""credential":"""#, #""credential":7"#, #""credential":{"sealed":"x"}"#, #""credential":{"password":"x"}"#,
             #""credential":{}"#,
             #""platform":"""#, #""platform":["a"]"#, #""platform":"\#(String(repeating: "x", count: 129))""#,

@@ -15,6 +15,7 @@ extension SeededGenerator {
                     : .at(milliseconds: .random(in: 0...253_402_300_799_999, using: &generator))
             },
             effect: self.maybe { $0.pick(Effect.allCases) },
+            priority: self.pick(Priority.allCases),
             credential: self.maybe { $0.printable(1...20) },
             platform: self.maybe { $0.printable(1...20) },
             labels: self.labels(),
@@ -26,6 +27,7 @@ extension SeededGenerator {
         DeviceTask(
             id: self.printable(1...60),
             job: self.printable(1...40),
+            index: self.maybe { .random(in: 0...10_000, using: &$0) },
             device: self.printable(1...40),
             address: self.maybe { $0.printable(1...40) },
             operation: self.operation(),
@@ -37,21 +39,56 @@ extension SeededGenerator {
             credential: self.maybe { $0.printable(1...20) },
             platform: self.maybe { $0.printable(1...20) },
             labels: self.labels(),
+            priority: self.pick(Priority.allCases),
             replyPartition: self.maybe { .random(in: 0 ... .max, using: &$0) },
-            echo: self.list(0...3) { generator in
-                EchoedHeader(generator.printable(1...20), generator.maybe { $0.bytes(0...20) })
-            }
+            echo: self.echo()
         )
     }
 
-    mutating func reply() -> Reply {
+    private mutating func echo() -> [EchoedHeader] {
+        self.list(0...3) { generator in
+            EchoedHeader(generator.printable(1...20), generator.maybe { $0.bytes(0...20) })
+        }
+    }
+
+    mutating func progress() -> JobProgress {
         switch Int.random(in: 0..<4, using: &self) {
+        case 0:
+            .accepted(
+                .init(
+                    job: self.printable(1...40), tasks: .random(in: 0...10_000, using: &self),
+                    devices: .random(in: 0...10_000, using: &self),
+                    submitted: .random(in: 0...2_000_000_000_000, using: &self),
+                    deadline: .random(in: .min ... .max, using: &self), replyTo: self.topic(),
+                    replyPartition: self.maybe { .random(in: 0 ... .max, using: &$0) }, echo: self.echo(),
+                    labels: self.labels()))
+        case 1:
+            .ended(
+                .init(
+                    job: self.printable(1...40), index: .random(in: 0...10_000, using: &self),
+                    outcome: self.pick(Outcome.allCases)))
+        case 2: .finished(job: self.printable(1...40))
+        default: .mark(id: self.printable(1...40))
+        }
+    }
+
+    mutating func control() -> Control {
+        switch Int.random(in: 0..<3, using: &self) {
+        case 0: .cancel(.init(job: self.printable(1...40), devices: self.list(0...3) { $0.printable(1...40) }))
+        case 1: .close(devices: self.list(1...3) { $0.printable(1...40) })
+        default: .drain(worker: self.printable(1...40))
+        }
+    }
+
+    mutating func reply() -> Reply {
+        switch Int.random(in: 0..<5, using: &self) {
         case 0:
             .accepted(
                 Accepted(
                     job: self.printable(1...40), tasks: .random(in: 0...10_000, using: &self),
                     devices: .random(in: 0...10_000, using: &self),
-                    unknown: self.list(0...4) { $0.printable(1...30) }, labels: self.labels()))
+                    unknown: self.list(0...4) { $0.printable(1...30) }, duplicate: self.chance(30),
+                    labels: self.labels()))
         case 1:
             .output(
                 Output(
@@ -60,6 +97,12 @@ extension SeededGenerator {
                     attempt: .random(in: 1...5, using: &self), bytes: self.output()))
         case 2:
             .rejected(Rejected(job: self.printable(1...40), error: self.error(), labels: self.labels()))
+        case 3:
+            .finished(
+                Finished(
+                    job: self.printable(1...40), tasks: .random(in: 0...10_000, using: &self),
+                    outcomes: OutcomeCounts([self.pick(Outcome.allCases): .random(in: 0...10_000, using: &self)]),
+                    missing: .random(in: 0...10, using: &self), elapsed: self.elapsed(), labels: self.labels()))
         default:
             .result(self.result())
         }

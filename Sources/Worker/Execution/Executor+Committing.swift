@@ -1,0 +1,125 @@
+import Jobs
+import Kafka
+import Logging
+
+/// What the committer writes, one write at a time.
+extension Executor {
+    /// Results are on their topics; their offsets follow.
+    func commitOffsets(of consumer: KafkaConsumer) async throws(KafkaError) {
+        let sent = ContinuousClock.now
+        var commits = self.takeCommits()
+        if commits.isEmpty { commits = self.proof() }
+        guard !commits.isEmpty else { return }
+        do {
+            try await consumer.commit(commits)
+        } catch {
+            self.commitFailed(commits)
+            throw error
+        }
+        self.committed(commits)
+        self.state.withLockedValue { $0.membership.prove(sent: sent) }
+    }
+
+    /// Results, the collector's notes and offsets (with the map of what is done and begun) in one transaction: readers of committed records see each
+    /// result once, and whoever takes a partition over sees it done if and only if they do.
+    ///
+    /// A transaction that fails is tried again with the same records: the ledger counts them as finished already, and no offset leaves this process
+    /// except together with them.
+    func commitTransaction(_ outbox: Outbox, of consumer: KafkaConsumer) async throws(KafkaError) {
+        let entries = outbox.take().filter { entry in
+            guard let task = entry.settlement else { return true }
+            // Lost in the meantime: the new owner answers.
+            return self.state.withLockedValue { state in
+                guard state.partitions[task.partition]?.grant == task.grant else { return false }
+                state.partitions[task.partition]?.ledger.finish(task.offset)
+                return true
+            }
+        }
+        let commits = self.takeCommits()
+        if !entries.isEmpty || !commits.isEmpty {
+            let failures = Outbox.Failures()
+            do {
+                try await Self.blocking { [producer, replyTopics] () throws(KafkaError) in
+                    try outbox.write(entries, commits, producer, replyTopics, failures, consumer)
+                }
+            } catch {
+                outbox.putBack(entries, failures, deadLetters: self.configuration.topics.deadLetters)
+                self.commitFailed(commits)
+                if error.isFatal { self.fail(error) }
+                throw error
+            }
+            self.committed(commits)
+            self.settled(entries, commits)
+        }
+        // The offsets of a transaction don't count as a sign of life with the coordinator, a commit does. It says again what the last transaction said.
+        let proof = self.state.withLockedValue { state in
+            state.membership.needsProof(.now) ? state.lastCommitted.values.first.map { [$0] } ?? [] : []
+        }
+        guard !proof.isEmpty else { return }
+        let sent = ContinuousClock.now
+        try await consumer.commit(proof)
+        self.state.withLockedValue { $0.membership.prove(sent: sent) }
+    }
+
+    private static func blocking(_ body: @escaping @Sendable () throws(KafkaError) -> Void) async throws(KafkaError) {
+        do {
+            try await Blocking.run(body)
+        } catch let error as KafkaError {
+            throw error
+        } catch {
+            throw .cancelled
+        }
+    }
+
+    private func settled(_ entries: [Outbox.Entry], _ commits: [CommittedOffset]) {
+        self.state.withLockedValue { state in
+            for task in entries.compactMap(\.settlement) {
+                guard state.partitions[task.partition]?.grant == task.grant else { continue }
+                state.partitions[task.partition]?.unacknowledged -= 1
+                state.finishedTasks += 1
+                state.lastProgress = .now
+            }
+            for commit in commits where state.partitions[commit.topicPartition] != nil {
+                state.lastCommitted[commit.topicPartition] = commit
+            }
+        }
+    }
+
+    private func takeCommits() -> [CommittedOffset] {
+        self.state.withLockedValue { state in
+            var commits: [CommittedOffset] = []
+            for (name, partition) in state.partitions {
+                let isReleased = partition.isDraining && partition.ledger.begun.isEmpty && partition.unacknowledged == 0
+                guard partition.ledger.isDirty || isReleased || !partition.isOpened else { continue }
+                guard let commit = state.partitions[name]?.ledger.commit(releasedInOrder: isReleased) else { continue }
+                commits.append(CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text))
+            }
+            return commits
+        }
+    }
+
+    /// A commit that says nothing new: its acknowledgement proves the membership.
+    private func proof() -> [CommittedOffset] {
+        self.state.withLockedValue { state in
+            guard state.membership.needsProof(.now) else { return [] }
+            for name in state.partitions.keys {
+                guard let commit = state.partitions[name]?.ledger.commit() else { continue }
+                return [CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text)]
+            }
+            return []
+        }
+    }
+
+    private func committed(_ commits: [CommittedOffset]) {
+        self.state.withLockedValue { state in
+            // Commits of an earlier grant can't be under way: partitions are only granted after the last commit of those who had them.
+            for commit in commits { state.partitions[commit.topicPartition]?.isOpened = true }
+        }
+    }
+
+    private func commitFailed(_ commits: [CommittedOffset]) {
+        self.state.withLockedValue { state in
+            for commit in commits { state.partitions[commit.topicPartition]?.ledger.commitFailed() }
+        }
+    }
+}

@@ -47,6 +47,19 @@ package final class KafkaAdmin: Sendable {
         try await self.thread.run { [client] () throws(KafkaError) in try client.create(topics, timeout: timeout) }
     }
 
+    /// Gives a topic more partitions. Keys then belong to other partitions than before, so records of one key may stand on two.
+    ///
+    /// - Throws: `kafka.invalid_partitions` when it has as many already, `kafka.unknown_topic_or_part`, …
+    package func grow(
+        _ topic: String,
+        toPartitions count: Int32,
+        timeout: Duration = .seconds(30)
+    ) async throws(KafkaError) {
+        try await self.thread.run { [client] () throws(KafkaError) in
+            try client.grow(topic, toPartitions: count, timeout: timeout)
+        }
+    }
+
     /// - Throws: the first topic's error (`kafka.unknown_topic_or_part`, …); the others may have been deleted.
     package func delete(_ topics: [String], timeout: Duration = .seconds(30)) async throws(KafkaError) {
         try await self.thread.run { [client] () throws(KafkaError) in try client.delete(topics, timeout: timeout) }

@@ -23,6 +23,10 @@ struct AssignmentTests {
         #expect(!result5)
         let result6 = assignment.admit(self.a, offset: 6)
         #expect(result6)
+        // Gone back on purpose, to the very record that came last.
+        assignment.move([self.a])
+        let again = assignment.admit(self.a, offset: 6)
+        #expect(again)
         // The log was cut off and begins anew: that is not the same record.
         let result7 = assignment.admit(self.a, offset: 0)
         #expect(result7)

@@ -41,6 +41,28 @@ struct ConsumerTests {
         }
     }
 
+    @Test("going back hands over the same record again, also the very last one")
+    func goingBack() async throws {
+        try await withBroker(topics: ["t": 1]) { configuration, _ in
+            try await withProducer(configuration) { producer in
+                _ = try await producer.send(acknowledged: .text("t", "one"))
+            }
+            let hasGoneBack = NIOLockedValueBox(false)
+            let delegate = RecordingDelegate(onReceived: { consumer, records in
+                let again = hasGoneBack.withLockedValue { hasGoneBack in
+                    defer { hasGoneBack = true }
+                    return hasGoneBack
+                }
+                guard !again, let first = records.first else { return }
+                try? consumer.seek([first.topicPartition: first.offset])
+            })
+            try await withConsumer(configuration, group: .init(id: "g"), topics: ["t"], delegate: delegate) { _ in
+                try await until("the record, twice") { delegate.records.count == 2 }
+            }
+            #expect(delegate.records.map(\.offset) == [0, 0])
+        }
+    }
+
     @Test("a null value, a null key, a tombstone and a huge header are records like others")
     func oddRecords() async throws {
         try await withBroker(topics: ["t": 1]) { configuration, _ in

@@ -83,6 +83,11 @@ struct Assignment: Sendable {
         return true
     }
 
+    /// The partition goes back or forward in its log: the record that was handed over last may come again, and is meant to.
+    mutating func move(_ partitions: some Sequence<TopicPartition>) {
+        for partition in partitions { self.owned[partition]?.lastOffset = nil }
+    }
+
     /// Divides partitions by what a pause or resume means for them now.
     mutating func setPaused(
         _ isPaused: Bool,

@@ -19,6 +19,8 @@ struct PendingCommits: Sendable {
     private var order: [TopicPartition] = []
     private var callers: [Caller] = []
 
+    var isEmpty: Bool { self.callers.isEmpty }
+
     mutating func submit(_ offsets: [CommittedOffset], _ caller: Caller) {
         for offset in offsets {
             if self.offsets.updateValue(offset, forKey: offset.topicPartition) == nil {

@@ -78,6 +78,25 @@ final class AdminClient: Sendable {
         return request
     }
 
+    func grow(_ topic: String, toPartitions count: Int32, timeout: Duration) throws(KafkaError) {
+        let what = "Adding partitions to topic `\(topic)`"
+        var text = [CChar](repeating: 0, count: 512)
+        guard let request = rd_kafka_NewPartitions_new(topic, Int(count), &text, text.count) else {
+            throw KafkaError(RD_KAFKA_RESP_ERR__INVALID_ARG, what, detail: String(terminated: text))
+        }
+        defer { rd_kafka_NewPartitions_destroy(request) }
+        var requests: [OpaquePointer?] = [request]
+        try self.request(RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, what, timeout) { client, options, queue in
+            rd_kafka_CreatePartitions(client, &requests, requests.count, options, queue)
+        } answer: { event throws(KafkaError) in
+            var count = 0
+            let results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &count)
+            for (_, code, detail) in Self.topicResults(results, count) where code != RD_KAFKA_RESP_ERR_NO_ERROR {
+                throw KafkaError(code, what, detail: detail)
+            }
+        }
+    }
+
     func delete(_ topics: [String], timeout: Duration) throws(KafkaError) {
         guard !topics.isEmpty else { return }
         var requests: [OpaquePointer?] = topics.map { rd_kafka_DeleteTopic_new($0) }

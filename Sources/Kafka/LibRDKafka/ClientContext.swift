@@ -11,17 +11,21 @@ final class ClientContext: Sendable {
     let failed: @Sendable (KafkaError) -> Void
     /// Called on the thread that polls the client, with a partition list that is only valid during the call.
     let rebalance: (@Sendable (rd_kafka_resp_err_t, OpaquePointer, PartitionList) -> Void)?
+    /// Of a group's member: told on librdkafka's threads when it joins.
+    let rejoins: RejoinWatch?
 
     init(
         logger: Logger,
         redaction: Redaction,
         failed: @escaping @Sendable (KafkaError) -> Void,
-        rebalance: (@Sendable (rd_kafka_resp_err_t, OpaquePointer, PartitionList) -> Void)? = nil
+        rebalance: (@Sendable (rd_kafka_resp_err_t, OpaquePointer, PartitionList) -> Void)? = nil,
+        rejoins: RejoinWatch? = nil
     ) {
         self.logger = logger
         self.redaction = redaction
         self.failed = failed
         self.rebalance = rebalance
+        self.rejoins = rejoins
     }
 
     fileprivate static func of(_ client: OpaquePointer?) -> ClientContext? {

@@ -46,6 +46,9 @@ final class ClientHandle: @unchecked Sendable {
         }
         if context.rebalance != nil { rd_kafka_conf_set_rebalance_cb(settings.pointer, kafkaRebalanceCallback) }
 
+        // The context outlives the client.
+        context.rejoins?.install(in: settings.pointer)
+
         var text = [CChar](repeating: 0, count: 512)
         guard let pointer = rd_kafka_new(type, settings.pointer, &text, text.count) else {
             retained.release()

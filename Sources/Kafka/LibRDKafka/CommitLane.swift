@@ -11,18 +11,23 @@ final class CommitLane: Sendable {
     }
     private let state = Monitor(State())
     private let assignment: NIOLockedValueBox<Assignment>
+    private let rejoins: RejoinWatch
     private let handle: ClientHandle
     private let action: String
 
-    /// - Parameter assignment: shared with the consumer. A commit is put on librdkafka's queue under this lock, so that none can follow the release of its
-    ///   partition, where it would go out under a generation that the caller never saw.
+    /// - Parameters:
+    ///   - assignment: shared with the consumer. A commit is put on librdkafka's queue under this lock, so that none can follow the release of its
+    ///     partition, where it would go out under a generation that the caller never saw.
+    ///   - rejoins: commits wait while the member joins its group again.
     init(
         _ handle: ClientHandle,
         group: String,
-        _ assignment: NIOLockedValueBox<Assignment>
+        _ assignment: NIOLockedValueBox<Assignment>,
+        _ rejoins: RejoinWatch
     ) throws(KafkaError) {
         self.handle = handle
         self.assignment = assignment
+        self.rejoins = rejoins
         self.action = "Committing offsets of group `\(group)`"
         try OwnThread.start(name: "kafka-commit") { self.serve() }
     }
@@ -86,7 +91,13 @@ final class CommitLane: Sendable {
     private func serve() {
         let queue = try? self.handle.use { client throws(KafkaError) in rd_kafka_queue_new(client) }
         while true {
-            let step = self.state.wait(atMost: .seconds(3_600)) { state -> Step? in
+            let isDue = self.state.wait(atMost: .seconds(3_600)) { $0.isStopping || !$0.pending.isEmpty ? true : nil }
+            guard isDue == true else { continue }
+            guard self.rejoins.waitUntilSettled(atMost: .milliseconds(100)) || self.isStopping else {
+                self.tellExpired()
+                continue
+            }
+            let step = self.state.withLock { state -> Step? in
                 if state.isStopping { return .stop }
                 return state.pending.takeBatch().map { .commit($0) }
             }
@@ -102,6 +113,13 @@ final class CommitLane: Sendable {
             state.isStopping = true
             state.hasEnded = true
         }
+    }
+
+    private var isStopping: Bool { self.state.withLock { $0.isStopping } }
+
+    private func tellExpired() {
+        let expired = self.state.withLock { $0.pending.takeExpired(.now) }
+        for caller in expired { caller.completion(.failure(.timedOut(self.action))) }
     }
 
     private func commit(_ batch: PendingCommits.Batch, _ queue: OpaquePointer) {

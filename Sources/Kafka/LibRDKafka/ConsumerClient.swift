@@ -12,6 +12,7 @@ final class ConsumerClient: Sendable {
     let assignment = NIOLockedValueBox(Assignment())
     /// Set once by the consumer's thread before it polls.
     let callbacks: ConsumerCallbacks
+    private let rejoins: RejoinWatch
 
     private struct State: Sendable {
         var isStopping = false
@@ -33,11 +34,14 @@ final class ConsumerClient: Sendable {
         self.logger = logger
         let callbacks = ConsumerCallbacks()
         self.callbacks = callbacks
+        let rejoins = RejoinWatch(limit: group.sessionTimeout)
+        self.rejoins = rejoins
         let context = ClientContext(
             logger: logger,
             redaction: Redaction(configuration.properties),
             failed: { callbacks.failed($0) },
-            rebalance: { code, client, partitions in callbacks.rebalance(code, client, partitions) }
+            rebalance: { code, client, partitions in callbacks.rebalance(code, client, partitions) },
+            rejoins: rejoins
         )
         self.handle = try ClientHandle(
             RD_KAFKA_CONSUMER,
@@ -64,7 +68,7 @@ final class ConsumerClient: Sendable {
     // MARK: Committing
 
     func startCommits() throws(KafkaError) {
-        let lane = try CommitLane(self.handle, group: self.group.id, self.assignment)
+        let lane = try CommitLane(self.handle, group: self.group.id, self.assignment, self.rejoins)
         self.state.update { $0.lane = lane }
     }
 
@@ -145,6 +149,7 @@ final class ConsumerClient: Sendable {
             }
             if let (partition, code) = list.failures.first { throw KafkaError(code, "Going back in \(partition)") }
         }
+        self.assignment.withLockedValue { $0.move(offsets.keys) }
     }
 
     func logEnds(of partitions: [TopicPartition], timeout: Duration) throws(KafkaError) -> [TopicPartition: Int64] {

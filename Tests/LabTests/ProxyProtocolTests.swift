@@ -427,6 +427,27 @@ struct GroupWatchTests {
         #expect(!watch.mayCommit("g", "m", generation: 5))
     }
 
+    @Test("offsets in a transaction are refused by the rules of KIP-447")
+    func transactionalOffsets() {
+        var watch = joined(instance: "i")
+        #expect(watch.refusal("other", .init(id: "x"), generation: 1) == nil, "a group whose joins nobody has seen")
+        watch.forwarded(join("m", instance: "i"), as: id(1, 9), at: start)
+        watch.joined(id(1, 9), error: 0, generation: 4, memberID: "m", at: start)
+        let member = GroupRequest.Member(id: "m", instanceID: "i")
+        #expect(watch.refusal("g", member, generation: 4) == nil)
+        #expect(watch.refusal("g", .init(id: ""), generation: -1) == nil, "a producer without a consumer")
+        #expect(watch.refusal("g", member, generation: 3) == GroupResponse.illegalGeneration)
+        #expect(watch.refusal("g", .init(id: "x"), generation: 4) == GroupResponse.unknownMember)
+        #expect(watch.refusal("g", .init(id: "x", instanceID: "i"), generation: 4) == GroupResponse.fencedInstance)
+        #expect(watch.refusal("g", .init(id: "x", instanceID: "j"), generation: 4) == GroupResponse.unknownMember)
+        watch.forwarded(join("m", instance: "i"), as: id(1, 10), at: start)
+        #expect(watch.refusal("g", member, generation: 4) == nil, "while the next generation is in preparation")
+        watch.joined(id(1, 10), error: 0, generation: 5, memberID: "m", at: start)
+        #expect(watch.refusal("g", member, generation: 4) == GroupResponse.illegalGeneration)
+        _ = watch.expired(at: start + .seconds(60))
+        #expect(watch.refusal("g", member, generation: 5) == GroupResponse.unknownMember)
+    }
+
     @Test("a member that the coordinator doesn't know is forgotten")
     func refused() {
         var watch = joined()

@@ -21,7 +21,7 @@ struct AddressRewrite: Sendable {
     /// `[throttle, from 3] brokers [node, host, port, rack from 1] …`; what follows is copied.
     private func metadata(_ frame: ByteBuffer, version: Int16) throws -> ByteBuffer {
         let compact = version >= ApiKey.metadata.firstFlexibleVersion
-        var copy = Copy(frame)
+        var copy = FrameCopy(frame)
         try copy.bytes(8)
         if compact { try copy.tags() }
         if version >= 3 { try copy.bytes(4) }
@@ -37,7 +37,7 @@ struct AddressRewrite: Sendable {
     /// Up to 3: `[throttle, from 1] error [message, from 1] node, host, port`; from 4 (KIP-699) an array of coordinators.
     private func coordinator(_ frame: ByteBuffer, version: Int16) throws -> ByteBuffer {
         let compact = version >= ApiKey.findCoordinator.firstFlexibleVersion
-        var copy = Copy(frame)
+        var copy = FrameCopy(frame)
         try copy.bytes(8)
         if compact { try copy.tags() }
         if version >= 1 { try copy.bytes(4) }
@@ -59,60 +59,11 @@ struct AddressRewrite: Sendable {
         return copy.finished()
     }
 
-    private func address(_ copy: inout Copy, compact: Bool) throws {
+    private func address(_ copy: inout FrameCopy, compact: Bool) throws {
         let name = try copy.reader.string(compact: compact)
         let number = try copy.reader.integer(Int32.self)
         let isOurs = number == brokerPort
         copy.output.writeKafkaString(isOurs ? host : name, compact: compact)
         copy.output.writeInteger(isOurs ? port : number)
-    }
-
-    /// Reads a frame and writes it again.
-    private struct Copy {
-        var reader: KafkaReader
-        var output: ByteBuffer
-
-        init(_ frame: ByteBuffer) {
-            reader = KafkaReader(frame)
-            output = ByteBuffer()
-            output.reserveCapacity(frame.readableBytes + 256)
-        }
-
-        mutating func bytes(_ count: Int) throws {
-            let before = reader.buffer
-            try reader.skip(count)
-            take(from: before)
-        }
-
-        mutating func string(compact: Bool) throws {
-            let before = reader.buffer
-            _ = try reader.string(compact: compact)
-            take(from: before)
-        }
-
-        mutating func tags() throws {
-            let before = reader.buffer
-            try reader.skipTags()
-            take(from: before)
-        }
-
-        mutating func arrayCount(compact: Bool) throws -> Int {
-            let before = reader.buffer
-            let count = try reader.arrayCount(compact: compact)
-            take(from: before)
-            return count
-        }
-
-        private mutating func take(from before: ByteBuffer) {
-            let length = before.readableBytes - reader.buffer.readableBytes
-            output.writeBytes(before.readableBytesView.prefix(length))
-        }
-
-        mutating func finished() -> ByteBuffer {
-            var rest = reader.buffer
-            output.writeBuffer(&rest)
-            output.setInteger(Int32(output.readableBytes - 4), at: output.readerIndex)
-            return output
-        }
     }
 }

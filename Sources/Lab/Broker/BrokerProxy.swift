@@ -8,6 +8,10 @@ import NIOPosix
 /// - While members join again, commits of their present generation are taken; the broker itself would refuse them, and its clients would give up
 ///   what they own.
 /// - Members without a heartbeat for `session.timeout.ms` are removed from their group.
+/// - Offsets that a producer commits in a transaction are refused when they come from a member of an old generation (KIP-447).
+/// - Offsets that an open transaction may still move are UNSTABLE_OFFSET_COMMIT to consumers that ask for stable ones.
+/// - Transactions that are open for longer than `transaction.timeout.ms` are aborted.
+/// - Fetches that begin behind the end of an aborted transaction aren't told of it.
 /// - Fetches that find nothing wait for `fetch.wait.max.ms` or until somebody produces; the broker itself answers at once, and idle
 ///   consumers would keep the machine busy.
 /// - Responses that name the broker name the proxy instead.
@@ -52,6 +56,12 @@ package final class BrokerProxy: Sendable {
         package var requests = 0
         /// Members that were removed from their group.
         package var expiredSessions = 0
+        /// Transactions that were aborted for their time.
+        package var expiredTransactions = 0
+        /// TxnOffsetCommit requests that were refused for their member or generation.
+        package var refusedOffsets = 0
+        /// OffsetFetch requests that were answered with offsets that are unstable.
+        package var unstableOffsets = 0
     }
 
     private let core: ProxyCore
@@ -95,6 +105,35 @@ package final class BrokerProxy: Sendable {
     /// and counts for everybody only.
     package func setFault(_ fault: ProxyFault?, clientID: String? = nil) async throws {
         try await core.loop.flatSubmit { self.core.setFault(fault, clientID: clientID) }.get()
+    }
+
+    /// Waits until no transaction is open, and lets none begin: the moment to ``cut(clientID:)`` and to restart the broker, which would forget
+    /// open ones. ``openTransactions()`` lets them begin again.
+    ///
+    /// - Returns: whether there was such a moment within `limit`. If not, transactions go on.
+    package func closeTransactions(within limit: Duration) async -> Bool {
+        let deadline = ContinuousClock.now + limit
+        try? await core.loop.submit { self.core.setTransactionsClosed(true) }.get()
+        while (try? await core.loop.submit { self.core.transactions.isEmpty }.get()) == false {
+            guard ContinuousClock.now < deadline else {
+                await openTransactions()
+                return false
+            }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        // Producers are to hear of their ends: the broker would take a repeated question for one about an unknown transaction.
+        try? await Task.sleep(for: .milliseconds(100))
+        return true
+    }
+
+    /// Lets transactions begin again. What was held back meanwhile needs its connection cut.
+    package func openTransactions() async {
+        try? await core.loop.submit { self.core.setTransactionsClosed(false) }.get()
+    }
+
+    /// The broker has been restarted, and its groups with it: who was a member is told so, and joins again.
+    package func forgetMembers() async {
+        try? await core.loop.submit { self.core.forgetMembers() }.get()
     }
 
     package func counters() async -> Counters {

@@ -37,6 +37,8 @@ struct GroupWatch {
     }
 
     private var members: [Key: Entry] = [:]
+    /// Whether nobody can have joined without being seen.
+    private var knowsAllMembers = false
     /// By group: the generation that its members agreed on last.
     private var generations: [String: Int32] = [:]
     private var joins: [RequestID: PendingJoin] = [:]
@@ -47,6 +49,21 @@ struct GroupWatch {
     init(fallbackSessionTimeout: TimeAmount = .seconds(45)) { self.fallbackSessionTimeout = fallbackSessionTimeout }
 
     var count: Int { members.count }
+
+    /// The coordinator has been restarted, and this one remembers nothing of its groups (Apache Kafka's does). From here on only who has joined since is a
+    /// member: otherwise a worker could go on with what others have been given meanwhile.
+    mutating func forget() {
+        members = [:]
+        generations = [:]
+        joins = [:]
+        syncs = [:]
+        knowsAllMembers = true
+    }
+
+    /// Whether the member is known not to be one.
+    func isStranger(_ group: String, _ member: GroupRequest.Member) -> Bool {
+        knowsAllMembers && members[Key(group: group, memberID: member.id)] == nil
+    }
 
     mutating func forwarded(_ request: GroupRequest, as id: RequestID, at now: NIODeadline) {
         switch request {
@@ -122,6 +139,23 @@ struct GroupWatch {
     /// begins, not when it ends.
     func mayCommit(_ group: String, _ memberID: String, generation: Int32) -> Bool {
         generations[group] == generation && members[Key(group: group, memberID: memberID)] != nil
+    }
+
+    /// The error code for offsets that this member sends in a transaction (KIP-447); `nil`: they are good. The rules are those of ``mayCommit``. A
+    /// producer that names neither member nor generation isn't fenced, and neither is a group that the proxy has seen no join of.
+    func refusal(_ group: String, _ member: GroupRequest.Member, generation: Int32) -> Int16? {
+        guard generation >= 0 || !member.id.isEmpty || member.instanceID != nil, let present = generations[group] else {
+            return nil
+        }
+        if let instanceID = member.instanceID,
+            members.contains(where: {
+                $0.key.group == group && $0.value.instanceID == instanceID && $0.key.memberID != member.id
+            })
+        {
+            return GroupResponse.fencedInstance
+        }
+        guard members[Key(group: group, memberID: member.id)] != nil else { return GroupResponse.unknownMember }
+        return generation == present ? nil : GroupResponse.illegalGeneration
     }
 
     /// The coordinator doesn't know the member (any more).

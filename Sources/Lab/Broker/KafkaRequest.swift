@@ -6,12 +6,18 @@ enum ApiKey: Int16 {
     case fetch = 1
     case metadata = 3
     case offsetCommit = 8
+    case offsetFetch = 9
     case findCoordinator = 10
     case joinGroup = 11
     case heartbeat = 12
     case leaveGroup = 13
     case syncGroup = 14
+    case apiVersions = 18
+    case initProducerID = 22
+    case addPartitionsToTransaction = 24
+    case addOffsetsToTransaction = 25
     case endTransaction = 26
+    case transactionOffsetCommit = 28
 
     /// From which version on the type uses compact strings and tagged fields (KIP-482).
     var firstFlexibleVersion: Int16 {
@@ -19,8 +25,11 @@ enum ApiKey: Int16 {
         case .produce, .metadata: 9
         case .fetch: 12
         case .offsetCommit: 8
-        case .findCoordinator, .endTransaction: 3
-        case .joinGroup: 6
+        case .findCoordinator, .apiVersions, .addPartitionsToTransaction, .addOffsetsToTransaction, .endTransaction,
+            .transactionOffsetCommit:
+            3
+        case .initProducerID: 2
+        case .offsetFetch, .joinGroup: 6
         case .heartbeat, .leaveGroup, .syncGroup: 4
         }
     }
@@ -155,6 +164,20 @@ enum GroupResponse {
         _ = try reader.string(compact: compact)
         if version >= 9 { try reader.skip(1) }
         return (error, generation, try reader.string(compact: compact) ?? "")
+    }
+
+    /// The frame that answers a Heartbeat.
+    static func heartbeat(_ header: RequestHeader, error: Int16) -> ByteBuffer {
+        var body = ByteBuffer()
+        body.writeInteger(header.correlationID)
+        if header.isFlexible { body.writeInteger(UInt8(0)) }
+        if header.apiVersion >= 1 { body.writeInteger(Int32(0)) }
+        body.writeInteger(error)
+        if header.isFlexible { body.writeInteger(UInt8(0)) }
+        var frame = ByteBuffer()
+        frame.writeInteger(Int32(body.readableBytes))
+        frame.writeBuffer(&body)
+        return frame
     }
 
     /// Error of a Heartbeat or SyncGroup response frame.

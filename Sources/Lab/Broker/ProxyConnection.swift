@@ -8,16 +8,23 @@ final class ProxyConnection {
     enum Side { case client, broker }
 
     /// A response that must be looked at when it comes.
-    private enum Awaited {
+    enum Awaited {
         case rewrite(ApiKey, version: Int16)
         case join(version: Int16)
         case sync
-        case commit(CommitFrame)
+        /// With the number of generations that it has been raised by already.
+        case commit(CommitFrame, raised: Int32)
         case heartbeat(GroupRequest, version: Int16, flexible: Bool)
         /// An empty answer is held until then, unless something was produced after the request went out.
-        case fetch(version: Int16, until: NIODeadline, production: Int)
+        case fetch(AbortMarkers.Request?, version: Int16, until: NIODeadline, production: Int)
         /// Fetches that are held may find something afterwards.
         case production
+        case initialization(OpenTransactions.Step, version: Int16)
+        case end(OpenTransactions.Step, version: Int16)
+        /// With the offsets, by group, that an open transaction may still move.
+        case offsets([String: Set<TopicPartition>], version: Int16)
+        /// Comes in place of this one.
+        case answer(ByteBuffer)
     }
 
     private struct Direction {
@@ -33,12 +40,12 @@ final class ProxyConnection {
 
     let id: Int
     private(set) var clientID: String?
-    private unowned let proxy: ProxyCore
+    unowned let proxy: ProxyCore
     private let client: any Channel
-    private var broker: (any Channel)?
+    private(set) var broker: (any Channel)?
     private var toBroker = Direction()
     private var toClient = Direction()
-    private var awaited: [Int32: Awaited] = [:]
+    var awaited: [Int32: Awaited] = [:]
     private var isClosed = false
 
     init(id: Int, client: any Channel, proxy: ProxyCore) {
@@ -72,6 +79,12 @@ final class ProxyConnection {
                     if frame.getInteger(at: frame.readerIndex + 4, as: Int16.self) == ApiKey.joinGroup.rawValue {
                         delay = delay + proxy.options.joinDelayAmount
                     }
+                    if proxy.transactions.isClosed,
+                        OpenTransactions.Step(frame).map(proxy.transactions.wouldOpen) == true
+                    {
+                        // It is there for somebody who means to cut the connection.
+                        delay = .hours(1)
+                    }
                     toBroker.line.append(frame, delay: delay, bytesPerSecond: shape.bytesPerSecond, at: now)
                 }
             case .broker:
@@ -79,6 +92,7 @@ final class ProxyConnection {
                 while let frame = try toClient.splitter.next() {
                     let shape = proxy.shape(for: clientID)
                     let wait = fetchWait(frame, at: now)
+                    guard let frame = inspect(response: frame, at: now) else { continue }
                     // An answer to something else doesn't wait behind an empty fetch.
                     if wait == nil { toClient.line.release(at: now) }
                     toClient.line.append(
@@ -135,9 +149,10 @@ final class ProxyConnection {
     private var isFrozen: Bool { proxy.shape(for: clientID).isBlackHole }
 
     private func demand(from side: Side) {
-        guard !isClosed, let broker, !isFrozen else { return }
+        guard !isClosed, let broker else { return }
         switch side {
-        case .client where toBroker.line.bytes < Self.waitingLimit && broker.isWritable: client.read()
+        // What the broker has answered has happened, also if the client can't hear of it: it is read, and waits.
+        case .client where !isFrozen && toBroker.line.bytes < Self.waitingLimit && broker.isWritable: client.read()
         case .broker where toClient.line.bytes < Self.waitingLimit && client.isWritable: broker.read()
         default: break
         }
@@ -153,8 +168,7 @@ final class ProxyConnection {
             toBroker.timer = nil
             var wrote = false
             while let frame = toBroker.line.next(at: now) {
-                inspect(request: frame, at: now)
-                broker.write(frame, promise: nil)
+                broker.write(inspect(request: frame, at: now), promise: nil)
                 wrote = true
             }
             if wrote { broker.flush() }
@@ -169,8 +183,7 @@ final class ProxyConnection {
             toClient.timer = nil
             var wrote = false
             while let frame = toClient.line.next(at: now) {
-                guard let response = inspect(response: frame, at: now) else { continue }
-                client.write(response, promise: nil)
+                client.write(frame, promise: nil)
                 wrote = true
             }
             if wrote { client.flush() }
@@ -185,101 +198,6 @@ final class ProxyConnection {
     private func wakeUp(_ side: Side) {
         pump(side)
         demand(from: side)
-    }
-
-    // MARK: - Looking into frames
-
-    private func inspect(request frame: ByteBuffer, at now: NIODeadline) {
-        proxy.counters.requests += 1
-        guard let key = frame.getInteger(at: frame.readerIndex + 4, as: Int16.self).flatMap(ApiKey.init) else {
-            return
-        }
-        var reader = KafkaReader(frame)
-        guard let header = try? RequestHeader(&reader) else { return }
-        let version = header.apiVersion
-        switch key {
-        case .metadata, .findCoordinator:
-            awaited[header.correlationID] = .rewrite(key, version: version)
-            return
-        case .fetch where proxy.options.holdsEmptyFetches:
-            guard let wait = try? FetchFrames.maximumWait(header, &reader), wait > .zero else {
-                return
-            }
-            awaited[header.correlationID] = .fetch(version: version, until: now + wait, production: proxy.production)
-            return
-        case .produce where proxy.options.holdsEmptyFetches:
-            if (try? FetchFrames.producerWaits(header, &reader)) == true {
-                awaited[header.correlationID] = .production
-            } else {
-                proxy.produced()
-            }
-            return
-        case .endTransaction where proxy.options.holdsEmptyFetches:
-            awaited[header.correlationID] = .production
-            return
-        default: break
-        }
-        let body = reader
-        guard proxy.options.expiresSessions, let request = try? GroupRequest(header, &reader) else { return }
-        proxy.watch.forwarded(request, as: .init(connection: id, correlationID: header.correlationID), at: now)
-        switch key {
-        case .offsetCommit:
-            if let commit = CommitFrame(frame, header, body) { awaited[header.correlationID] = .commit(commit) }
-        case .joinGroup: awaited[header.correlationID] = .join(version: version)
-        case .syncGroup: awaited[header.correlationID] = .sync
-        case .heartbeat:
-            awaited[header.correlationID] = .heartbeat(request, version: version, flexible: header.isFlexible)
-        default: break
-        }
-        proxy.scheduleExpiry()
-    }
-
-    /// How long an answer to a fetch is to be held; `nil`: not at all, or it is none. Notices what was produced.
-    private func fetchWait(_ frame: ByteBuffer, at now: NIODeadline) -> TimeAmount? {
-        guard let correlationID = frame.getInteger(at: frame.readerIndex + 4, as: Int32.self) else { return nil }
-        switch awaited[correlationID] {
-        case .production:
-            awaited[correlationID] = nil
-            proxy.produced()
-            return nil
-        case .fetch(let version, let until, let production):
-            awaited[correlationID] = nil
-            guard production == proxy.production, until > now, FetchFrames.isEmpty(frame, version: version) else {
-                return nil
-            }
-            return until - now
-        default: return nil
-        }
-    }
-
-    /// The response for the client; `nil` when another one will take its place.
-    private func inspect(response frame: ByteBuffer, at now: NIODeadline) -> ByteBuffer? {
-        guard let correlationID = frame.getInteger(at: frame.readerIndex + 4, as: Int32.self),
-            let awaited = awaited.removeValue(forKey: correlationID)
-        else { return frame }
-        let request = GroupWatch.RequestID(connection: id, correlationID: correlationID)
-        switch awaited {
-        case .rewrite(let key, let version): return proxy.rewrite.rewrite(frame, of: key, version: version)
-        case .join(let version):
-            if let answer = try? GroupResponse.join(frame, version: version) {
-                proxy.watch.joined(
-                    request, error: answer.error, generation: answer.generation, memberID: answer.memberID, at: now)
-            }
-        case .sync: proxy.watch.synced(request, at: now)
-        case .commit(let commit):
-            guard commit.isRefusedForGeneration(frame),
-                proxy.watch.mayCommit(commit.group, commit.memberID, generation: commit.generation)
-            else { return frame }
-            broker?.writeAndFlush(commit.with(generation: commit.generation + 1), promise: nil)
-            return nil
-        case .heartbeat(.heartbeat(let group, let member), let version, let flexible):
-            let error = try? GroupResponse.error(frame, version: version, flexible: flexible)
-            if error == GroupResponse.unknownMember || error == GroupResponse.fencedInstance {
-                proxy.watch.refused(group, member)
-            }
-        case .heartbeat, .fetch, .production: break
-        }
-        return frame
     }
 }
 

@@ -17,6 +17,8 @@ final class ProxyCore: @unchecked Sendable {
     let options: BrokerProxy.Options
     let logger: Logger
     var watch: GroupWatch
+    var transactions = OpenTransactions()
+    var abortMarkers = AbortMarkers()
     var counters = BrokerProxy.Counters()
     var rewrite: AddressRewrite
     /// Counts what was produced, to tell whether a fetch may have missed it.
@@ -31,7 +33,8 @@ final class ProxyCore: @unchecked Sendable {
     /// By client id; `""` is for all.
     private var faults: [String: ProxyFault] = [:]
     private var expiryTimer: RepeatedTask?
-    private var evictions: Int32 = 0
+    /// Requests of the proxy's own.
+    private var questions: Int32 = 0
     private var isStopped = false
 
     init(
@@ -121,6 +124,12 @@ final class ProxyCore: @unchecked Sendable {
         for id in ids { connections[id]?.releaseFetches() }
     }
 
+    /// Lets no transaction begin from now on, or again.
+    func setTransactionsClosed(_ isClosed: Bool) {
+        loop.preconditionInEventLoop()
+        transactions.isClosed = isClosed
+    }
+
     func cut(clientID: String?) {
         loop.preconditionInEventLoop()
         for connection in connections.values where clientID == nil || connection.clientID == clientID {
@@ -137,6 +146,11 @@ final class ProxyCore: @unchecked Sendable {
         let closed = listener?.close() ?? loop.makeSucceededVoidFuture()
         listener = nil
         return closed.recover { _ in }
+    }
+
+    func forgetMembers() {
+        loop.preconditionInEventLoop()
+        watch.forget()
     }
 
     // MARK: - Faults
@@ -168,34 +182,65 @@ final class ProxyCore: @unchecked Sendable {
         return loop.makeSucceededVoidFuture()
     }
 
-    // MARK: - Session expiry
+    // MARK: - Expiry
 
-    /// Looks for expired sessions from now on, as long as there are members.
+    /// Looks for expired sessions and overdue transactions from now on, as long as there are members or transactions.
     func scheduleExpiry() {
-        guard expiryTimer == nil, watch.count > 0, !isStopped else { return }
+        guard expiryTimer == nil, hasClocks, !isStopped else { return }
         expiryTimer = loop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) { task in
             for expired in self.watch.expired(at: .now()) { self.evict(expired) }
-            if self.watch.count == 0 {
+            for overdue in self.transactions.overdue(at: .now()) { self.abort(overdue) }
+            if !self.hasClocks {
                 task.cancel()
                 self.expiryTimer = nil
             }
         }
     }
 
-    /// Sends LeaveGroup for the member on a connection of its own.
+    private var hasClocks: Bool { watch.count > 0 || !transactions.isEmpty }
+
+    /// Sends LeaveGroup for the member.
     private func evict(_ expired: GroupWatch.Expired) {
-        evictions += 1
+        questions += 1
         logger.info(
             "session expired",
             metadata: [
                 "group": "\(expired.group)", "member": "\(expired.member.id)",
                 "instance": "\(expired.member.instanceID ?? "")",
             ])
-        let frame = GroupRequest.leaveFrame(
-            group: expired.group, member: expired.member, correlationID: evictions, clientID: "session-expiry"
-        )
-        let done = loop.makePromise(of: Void.self)
-        let deadline = loop.scheduleTask(in: .seconds(5)) { done.fail(LabError("the broker didn't answer LeaveGroup")) }
+        ask(
+            GroupRequest.leaveFrame(
+                group: expired.group, member: expired.member, correlationID: questions, clientID: "session-expiry")
+        ).whenComplete { result in
+            guard !self.isStopped else { return }
+            switch result {
+            case .success: self.counters.expiredSessions += 1
+            case .failure:
+                self.watch.retry(expired, after: .seconds(1), at: .now())
+                self.scheduleExpiry()
+            }
+        }
+    }
+
+    /// Sends InitProducerId for the transaction, as a successor of its producer would: the broker aborts the transaction, and fences the producer.
+    private func abort(_ overdue: OpenTransactions.Overdue) {
+        questions += 1
+        logger.info("transaction timed out", metadata: ["transaction": "\(overdue.transaction)"])
+        ask(TransactionFrames.initializeFrame(overdue, correlationID: questions, clientID: "transaction-expiry"))
+            .whenSuccess { response in
+                guard !self.isStopped, let producer = TransactionFrames.initialized(response, version: 0) else {
+                    return
+                }
+                self.counters.expiredTransactions += 1
+                self.transactions.initialized(overdue.transaction, timeout: overdue.timeout, as: producer)
+                self.produced()
+            }
+    }
+
+    /// The broker's answer to a request of the proxy's own, on a connection of its own.
+    private func ask(_ frame: ByteBuffer) -> EventLoopFuture<ByteBuffer> {
+        let done = loop.makePromise(of: ByteBuffer.self)
+        let deadline = loop.scheduleTask(in: .seconds(5)) { done.fail(LabError("the broker didn't answer")) }
         ClientBootstrap(group: loop).connectTimeout(.seconds(5))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -211,35 +256,7 @@ final class ProxyCore: @unchecked Sendable {
                 case .failure(let error): done.fail(error)
                 }
             }
-        done.futureResult.whenComplete { result in
-            deadline.cancel()
-            guard !self.isStopped else { return }
-            switch result {
-            case .success: self.counters.expiredSessions += 1
-            case .failure:
-                self.watch.retry(expired, after: .seconds(1), at: .now())
-                self.scheduleExpiry()
-            }
-        }
-    }
-}
-
-/// Succeeds when one whole frame has come. Lives on its channel's event loop.
-private final class OneResponseHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    private let done: EventLoopPromise<Void>
-    private var splitter = FrameSplitter()
-
-    init(_ done: EventLoopPromise<Void>) { self.done = done }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        splitter.append(unwrapInboundIn(data))
-        do { if try splitter.next() != nil { done.succeed() } } catch { done.fail(error) }
-    }
-
-    func channelInactive(context: ChannelHandlerContext) { done.fail(LabError("the broker closed the connection")) }
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        done.fail(error)
-        context.close(promise: nil)
+        done.futureResult.whenComplete { _ in deadline.cancel() }
+        return done.futureResult
     }
 }

@@ -21,6 +21,13 @@ package final class SimulatedDevice: Sendable {
         package var commands = 0
     }
 
+    /// A login while another session was open.
+    package struct Overlap: Sendable, Hashable {
+        package var at: Timestamp
+        /// Numbers of the sessions that were open then, the new one among them.
+        package var sessions: [Int]
+    }
+
     struct Connection {
         var descriptor: Int32
         var isLoggedIn = false
@@ -31,6 +38,7 @@ package final class SimulatedDevice: Sendable {
         var fault: DeviceFault?
         var counters = Counters()
         var log: [CommandRecord] = []
+        var overlaps: [Overlap] = []
         var connections: [Int: Connection] = [:]
         /// Sockets that were accepted and are never served.
         var held: [Int32] = []
@@ -81,6 +89,9 @@ package final class SimulatedDevice: Sendable {
 
     /// Every command that began to execute, in order, up to ``DeviceFarm/Options/commandLogLimit``.
     package var commands: [CommandRecord] { state.withLockedValue { $0.log } }
+
+    /// Every login that found another session open, in order.
+    package var overlaps: [Overlap] { state.withLockedValue { $0.overlaps } }
 
     /// Value of the counter that `lab count NAME` increments.
     package func count(of name: String) -> Int { state.withLockedValue { $0.device.counters[name] ?? 0 } }
@@ -173,8 +184,11 @@ package final class SimulatedDevice: Sendable {
             state.connections[session]?.isLoggedIn = true
             state.counters.logins += 1
             state.counters.openSessions += 1
-            let concurrent = state.connections.values.count { $0.isLoggedIn && !Self.isClosedByPeer($0.descriptor) }
-            state.counters.maximumConcurrentSessions = max(state.counters.maximumConcurrentSessions, concurrent)
+            let concurrent = state.connections.filter { $1.isLoggedIn && !Self.isClosedByPeer($1.descriptor) }
+            state.counters.maximumConcurrentSessions = max(state.counters.maximumConcurrentSessions, concurrent.count)
+            if concurrent.count > 1, state.overlaps.count < self.options.commandLogLimit {
+                state.overlaps.append(Overlap(at: .now, sessions: concurrent.keys.sorted()))
+            }
             return true
         }
     }

@@ -1,0 +1,58 @@
+import NIOCore
+
+/// What the proxy writes and reads itself of transactions.
+enum TransactionFrames {
+    /// An InitProducerId request in its oldest version.
+    static func initializeFrame(_ overdue: OpenTransactions.Overdue, correlationID: Int32, clientID: String)
+        -> ByteBuffer
+    {
+        var frame = ByteBuffer()
+        frame.writeInteger(Int32(0))
+        frame.writeInteger(ApiKey.initProducerID.rawValue)
+        frame.writeInteger(Int16(0))
+        frame.writeInteger(correlationID)
+        frame.writeKafkaString(clientID, compact: false)
+        frame.writeKafkaString(overdue.transaction, compact: false)
+        frame.writeInteger(Int32(clamping: overdue.timeout.nanoseconds / 1_000_000))
+        frame.setInteger(Int32(frame.readableBytes - 4), at: frame.readerIndex)
+        return frame
+    }
+
+    /// A request (ApiVersions) that goes to the broker in place of one that the proxy answers itself: its response keeps that answer's place among
+    /// the responses of the connection.
+    static func placeholder(correlationID: Int32) -> ByteBuffer {
+        var frame = ByteBuffer()
+        frame.writeInteger(Int32(10))
+        frame.writeInteger(ApiKey.apiVersions.rawValue)
+        frame.writeInteger(Int16(0))
+        frame.writeInteger(correlationID)
+        frame.writeKafkaString(nil, compact: false)
+        return frame
+    }
+
+    /// The producer of an InitProducerId response; `nil` when that is an error.
+    static func initialized(_ frame: ByteBuffer, version: Int16) -> OpenTransactions.Producer? {
+        guard var reader = try? body(frame, flexible: version >= ApiKey.initProducerID.firstFlexibleVersion),
+            (try? reader.integer(Int16.self)) == 0, let id = try? reader.integer(Int64.self),
+            let epoch = try? reader.integer(Int16.self)
+        else { return nil }
+        return .init(id: id, epoch: epoch)
+    }
+
+    /// Whether an EndTxn response says that the transaction is over: it has ended, or (INVALID_TXN_STATE, INVALID_PRODUCER_ID_MAPPING)
+    /// there is none.
+    static func isOver(_ frame: ByteBuffer, version: Int16) -> Bool {
+        guard var reader = try? body(frame, flexible: version >= ApiKey.endTransaction.firstFlexibleVersion),
+            let error = try? reader.integer(Int16.self)
+        else { return false }
+        return [0, 48, 49].contains(error)
+    }
+
+    private static func body(_ frame: ByteBuffer, flexible: Bool) throws -> KafkaReader {
+        var reader = KafkaReader(frame)
+        try reader.skip(8)
+        if flexible { try reader.skipTags() }
+        try reader.skip(4)
+        return reader
+    }
+}

@@ -22,7 +22,8 @@ struct KafkaOptions: ParsableArguments {
     )
     var properties: [String] = []
 
-    func configuration() throws -> KafkaConfiguration {
+    /// - Parameter clientID: Names the program in the broker's logs, metrics and quotas.
+    func configuration(clientID: String? = nil) throws -> KafkaConfiguration {
         guard let servers = self.servers ?? ProcessInfo.processInfo.environment["TETHER_KAFKA"], !servers.isEmpty else {
             throw ValidationError("No Kafka servers: give --kafka host:port or set TETHER_KAFKA.")
         }
@@ -33,7 +34,8 @@ struct KafkaOptions: ParsableArguments {
             }
             properties[String(property[..<separator])] = String(property[property.index(after: separator)...])
         }
-        return KafkaConfiguration(bootstrapServers: servers, properties: properties)
+        return KafkaConfiguration(
+            bootstrapServers: servers, clientID: clientID ?? "tether", properties: properties)
     }
 
     var topics: TopicNames { TopicNames(prefix: self.topicPrefix) }

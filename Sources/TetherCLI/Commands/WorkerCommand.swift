@@ -74,7 +74,7 @@ struct WorkerCommand: AsyncParsableCommand {
         )
         let worker = try TetherWorker(
             WorkerConfiguration(
-                kafka: try self.kafka.configuration(),
+                kafka: try self.kafka.configuration(clientID: self.name),
                 topics: self.kafka.topics,
                 name: self.name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
                 isStaticMember: self.name != nil,

@@ -13,6 +13,7 @@ final class Committer: Sendable {
         var nextWaiter = 0
         var isDirty = false
         var isEnded = false
+        var isRefused = false
     }
 
     private let interval: Duration
@@ -77,6 +78,14 @@ final class Committer: Sendable {
         }
     }
 
+    /// Whether the coordinator has refused the last commit because this member, or its generation, isn't the group's any more: until it has joined
+    /// again, no commit can succeed.
+    var isRefused: Bool { self.state.withLockedValue { $0.isRefused } }
+
+    private static let refusals: Set<String> = [
+        "kafka.illegal_generation", "kafka.unknown_member_id", "kafka.fenced_instance_id",
+    ]
+
     /// Runs until cancelled.
     func run() async {
         for await _ in self.signals {
@@ -98,8 +107,10 @@ final class Committer: Sendable {
         }
         do {
             try await write?()
+            self.state.withLockedValue { $0.isRefused = false }
             for waiter in waiters { waiter.resume() }
         } catch {
+            if Self.refusals.contains(error.code) { self.state.withLockedValue { $0.isRefused = true } }
             self.logger.warning("a commit failed", metadata: ["error": "\(error)"])
             for waiter in waiters { waiter.resume(throwing: error) }
             if error.isRetriable {

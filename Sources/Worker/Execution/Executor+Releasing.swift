@@ -48,7 +48,8 @@ extension Executor {
             let open = self.state.withLockedValue { state in
                 partitions.reduce(0) { $0 + (state.partitions[$1]?.unacknowledged ?? 0) }
             }
-            if open == 0 { return }
+            // Who isn't a member any more waits for nothing: others may have the devices already.
+            if open == 0 || self.committer.isRefused { return }
             try? await Task.sleep(for: .milliseconds(5))
         }
     }

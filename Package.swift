@@ -11,6 +11,7 @@ let package = Package(
     name: "tether",
     products: [
         .executable(name: "tether", targets: ["TetherCLI"]),
+        .executable(name: "tether-faults", targets: ["TetherFaults"]),
         .executable(name: "tether-lab", targets: ["TetherLab"]),
         .library(name: "Devices", targets: ["Devices"]),
     ],
@@ -134,6 +135,18 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Proof of the promises: a fleet under random faults, and what the devices and topics say about it afterwards.
+        .executableTarget(
+            name: "TetherFaults",
+            dependencies: [
+                "Kafka", "Lab",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+
         // Measurements, and the minimal C program that they are held against.
         .executableTarget(
             name: "TetherBench",
@@ -187,7 +200,7 @@ let package = Package(
         .testTarget(
             name: "LabTests",
             dependencies: [
-                "CLibSSH", "Lab", "TestSupport",
+                "CLibSSH", "Kafka", "Lab", "TestSupport",
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

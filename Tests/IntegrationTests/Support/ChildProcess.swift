@@ -27,10 +27,11 @@ final class ChildProcess: Sendable {
         _ executable: String,
         _ arguments: [String],
         input: Data = Data(),
+        within limit: Duration = patience,
         on leash: Leash
     ) async throws -> (status: Int32, output: Data, errors: String) {
         let child = try Self.start(executable, arguments, input: input, on: leash)
-        let status = try await child.end()
+        let status = try await child.end(within: limit)
         return (status, child.output, child.errors)
     }
 
@@ -92,9 +93,11 @@ enum Product {
     struct Missing: Error, CustomStringConvertible { let description: String }
 
     /// The path of `tether`, built beside this test bundle.
-    static func tether() throws -> String {
+    static func tether() throws -> String { try Self.path(of: "tether") }
+
+    static func path(of name: String) throws -> String {
         let folder = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(fileURLWithPath: ".build/debug")
-        let path = folder.appendingPathComponent("tether").path
+        let path = folder.appendingPathComponent(name).path
         guard FileManager.default.isExecutableFile(atPath: path) else {
             throw Missing(
                 description:

@@ -1,0 +1,69 @@
+import Foundation
+import Lab
+import NIOConcurrencyHelpers
+
+/// One worker of the fleet: a process that is started, ended and started again under the same name.
+final class WorkerProcess: Sendable {
+    let name: String
+    private let executable: URL
+    private let arguments: [String]
+    private let log: URL
+    private let running = NIOLockedValueBox<Process?>(nil)
+
+    init(_ name: String, _ executable: URL, _ arguments: [String], log: URL) {
+        self.name = name
+        self.executable = executable
+        self.arguments = arguments
+        self.log = log
+    }
+
+    func start() throws {
+        let process = Process()
+        process.executableURL = self.executable
+        process.arguments = self.arguments
+        if !FileManager.default.fileExists(atPath: self.log.path) {
+            _ = FileManager.default.createFile(atPath: self.log.path, contents: nil)
+        }
+        let output = try FileHandle(forWritingTo: self.log)
+        try output.seekToEnd()
+        process.standardOutput = output
+        process.standardError = output
+        process.standardInput = FileHandle.nullDevice
+        try process.runWithSignalsUnblocked()
+        self.running.withLockedValue { $0 = process }
+    }
+
+    var isRunning: Bool { self.running.withLockedValue { $0?.isRunning ?? false } }
+
+    /// Exit status of the last run; the negative number of the signal that ended it; `nil` while it runs.
+    var status: Int32? {
+        self.running.withLockedValue { process in
+            guard let process, !process.isRunning else { return nil }
+            return process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
+        }
+    }
+
+    func send(_ signal: Int32) {
+        // A process that has been reaped has given its number away.
+        self.running.withLockedValue { process in
+            if let process, process.isRunning { kill(process.processIdentifier, signal) }
+        }
+    }
+
+    /// Waits for the end; makes an end after `limit`.
+    /// - Returns: whether it ended by itself.
+    @discardableResult
+    func waitForEnd(within limit: Duration) async -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while self.isRunning {
+            guard ContinuousClock.now < deadline else {
+                self.send(SIGCONT)
+                self.send(SIGKILL)
+                while self.isRunning { try? await Task.sleep(for: .milliseconds(20)) }
+                return false
+            }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return true
+    }
+}

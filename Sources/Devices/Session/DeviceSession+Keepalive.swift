@@ -7,8 +7,8 @@ import NIOCore
 /// A device's own time-out (`exec-timeout` on IOS) counts what is typed into the terminal, and no keepalives of SSH. So an idle device is asked for
 /// a new prompt from time to time, with a return key. To the pool such a session is still one that nobody uses.
 extension DeviceSession {
-    /// How long a device may take for its new prompt.
-    private static var keepaliveTimeout: Duration { .seconds(10) }
+    /// How long a device may take for its new prompt: as long as for a command, but a command may be waiting.
+    private var keepaliveTimeout: Duration { min(self.plan.commandTimeout, .seconds(10)) }
 
     /// Begins with the first interval, where the device has one. By chance up to a tenth shorter than what was asked for: sessions that were
     /// opened together aren't to be busy together.
@@ -29,10 +29,11 @@ extension DeviceSession {
         let isDue = self.keepalive?.timerFired(now: .now(), isIdle: self.queue.isEmpty) ?? false
         self.startKeepaliveTimer()
         guard isDue else { return }
+        let probe = self.probeCommand(self.keepaliveTimeout)
         Task {
             // A device that doesn't answer has lost its session by then, and the pool knows.
             _ = try? await self.submit(
-                self.probeCommand(Self.keepaliveTimeout), .keepalive, CommandOptions(isGated: false), output: nil)
+                probe, .keepalive, CommandOptions(isGated: false), output: nil)
         }
     }
 

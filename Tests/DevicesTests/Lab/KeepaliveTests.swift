@@ -90,7 +90,7 @@ struct KeepaliveTests {
         device.session.cliKeepalive = .milliseconds(50)
         lab.configuration.inventory = try Inventory(devices: [device])
         try await lab.withClient { client async throws in
-            #expect(try await client.run(lab.name, "uname").failure == nil)
+            #expect(try await client.run(lab.name, "hostname").failure == nil)
             try await until("asked twice") { lab.device.commands.count { $0.command == "true" } >= 2 }
             #expect(client.hasSession(lab.name))
         }

@@ -37,7 +37,7 @@ extension Recipes {
     static func oneResult(_ client: DeviceClient) async throws -> [String] {
         var words: [String] = []
         // recipe: one-result
-        let result = try await client.run("router1", "show running-configuration")
+        let result = try await client.run("router1", "show running-config")
         if let failure = result.failure {
             words.append("the device rejected it: \(failure)")
         } else {

@@ -94,7 +94,9 @@ struct ListingTests {
         let names = Set(articles.map { $0.name.replacing(".md", with: "") })
         var count = 0
         for (name, text) in articles {
-            for match in text.matches(of: #/``([^`]+)``/#) {
+            let prose = text.components(separatedBy: "\n```").enumerated()
+                .filter { $0.offset.isMultiple(of: 2) }.map(\.element).joined(separator: "\n")
+            for match in prose.matches(of: #/``([^`]+)``/#) {
                 let symbol = String(match.output.1)
                 count += 1
                 // DocC's way of telling a property from the type whose name differs by case only.

@@ -142,7 +142,7 @@ struct RecipeTests {
 
     @Test("files to and from a server")
     func files() async throws {
-        let server = try await OpenSSHServer.start()
+        let server = try await OpenSSHServer.start(.init(configuration: ["Subsystem sftp internal-sftp"]))
         defer { server.stop() }
         let device = Device(
             name: "server1", host: server.host, port: server.port, platform: "linux",

@@ -5,8 +5,9 @@ public struct SessionSettings: Sendable, Hashable {
     public var authDomain: String?
     /// Whether the session is opened before it is needed, and opened again when it is lost (`warm`).
     public var isWarm: Bool?
-    /// After this time without a command the device is asked for a new prompt (`cli_keepalive`), because its own time-out of idle
-    /// terminals counts no SSH keepalives.
+    /// After this time without a command, by chance up to a tenth earlier, the device is asked for a new prompt (`cli_keepalive`), because its own
+    /// time-out of idle terminals counts no SSH keepalives. Choose it well below that. A device that gives no prompt within 10 seconds, or
+    /// `general.timeout` if that is shorter, loses its session. It is no use of the session: an idle time-out goes on. `nil`, or zero: never.
     public var cliKeepalive: Duration?
 
     public init(authDomain: String? = nil, isWarm: Bool? = nil, cliKeepalive: Duration? = nil) {

@@ -14,6 +14,8 @@ public struct ConfigurationChange: Sendable, Hashable {
     /// Whether the new configuration is to outlive a restart, where that takes a command of its own.
     public enum Saving: Sendable, Hashable { case never, onSuccess }
 
+    /// One command each. A text of several lines, such as a banner, is several lines here too, from the one that begins it (`banner motd ^`) to the one
+    /// that ends it. Blank lines count in such a text only.
     public var lines: [String]
     public var commit: Commit
     public var saving: Saving
@@ -36,7 +38,7 @@ public struct ConfigurationChange: Sendable, Hashable {
         self.answers = answers
     }
 
-    /// The lines of a text; blank ones are left out, and blanks at the end of a line.
+    /// The lines of a text, without blanks at the end of a line.
     public init(
         text: String,
         commit: Commit = .permanently,
@@ -44,11 +46,10 @@ public struct ConfigurationChange: Sendable, Hashable {
         timeout: Duration? = nil,
         answers: [DeviceCommand.Answer] = []
     ) {
-        let lines = text.split(whereSeparator: \.isNewline).map { line in
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { line in
             String(line.reversed().drop(while: \.isWhitespace).reversed())
         }
-        self.init(
-            lines.filter { !$0.isEmpty }, commit: commit, saving: saving, timeout: timeout, answers: answers)
+        self.init(lines, commit: commit, saving: saving, timeout: timeout, answers: answers)
     }
 }
 
@@ -68,7 +69,7 @@ public struct ConfigurationResult: Sendable {
     }
 
     public var state: State
-    /// The answers to the lines that were sent, in order.
+    /// The answers to the lines that were sent, in order. A line and the text of several lines that belongs to it are one command here.
     public var lines: [CommandResult]
     /// What the lines change, in the device's own words, where the platform can tell before the commit.
     public var diff: String?

@@ -4,7 +4,8 @@ extension DeviceSession {
     /// Changes the configuration: enters the platform's configuration mode, types the lines, commits, and leaves.
     ///
     /// The first line that the device refuses is the last one that is sent; what was typed before is then thrown away where the platform can do
-    /// that, and otherwise stays in effect (`ConfigurationResult.State`). Nothing is ever typed twice.
+    /// that, and otherwise stays in effect (`ConfigurationResult.State`). Nothing is ever typed twice. A text of several lines (`banner motd ^`) is
+    /// typed when the device has asked for it.
     ///
     /// - Throws: Only when nothing was configured: `operation.unsupported` where the platform can't do what was asked, `command.invalid`,
     ///   `privilege.denied` when the device refuses its configuration mode, or why the turn never came.
@@ -22,17 +23,20 @@ extension DeviceSession {
         if change.saving == .onSuccess, case .within(_, confirms: false) = change.commit {
             throw self.unsupported("would save lines that may still be taken back: confirm them first")
         }
-        guard !change.lines.isEmpty else {
+        let lines = try ConfigurationLine.reading(change.lines, by: procedure.texts, device: self.device)
+        guard !lines.isEmpty else {
             throw DeviceCommand.invalid(self.device.name, "there is no line to configure")
         }
         // Until a commit nothing takes effect, so nothing has to be proven line by line.
-        let commands = change.lines.map {
-            DeviceCommand(
-                $0, timeout: change.timeout, mode: procedure.mode, answers: change.answers,
+        let commands = lines.map { line in
+            let command = DeviceCommand(
+                line.line, timeout: change.timeout, mode: procedure.mode, answers: change.answers,
                 waitsForEcho: procedure.isLive)
+            return (line, command)
         }
-        for command in commands {
+        for (line, command) in commands {
             try self.check(command)
+            for text in line.text where !text.isEmpty { try self.check(DeviceCommand(text)) }
             _ = try command.options(on: self.plan.platform, device: self.device.name)
         }
         return try await self.withTurn { turn throws(DeviceError) in
@@ -81,9 +85,9 @@ private struct ConfigurationRun {
     let turn: DeviceSession.Turn
     var result = ConfigurationResult(state: .discarded, lines: [], isSaved: false)
 
-    mutating func perform(_ commands: [DeviceCommand]) async {
-        for command in commands {
-            guard await self.type(command) else { return await self.giveUp() }
+    mutating func perform(_ commands: [(ConfigurationLine, DeviceCommand)]) async {
+        for (line, command) in commands {
+            guard await self.type(line, command) else { return await self.giveUp() }
         }
         if self.procedure.isLive {
             self.result.state = .applied
@@ -97,9 +101,10 @@ private struct ConfigurationRun {
         self.result.isSaved = !self.session.plan.platform.save.isEmpty
     }
 
-    private mutating func type(_ command: DeviceCommand) async -> Bool {
+    private mutating func type(_ line: ConfigurationLine, _ command: DeviceCommand) async -> Bool {
         do throws(DeviceError) {
-            let answer = try await self.session.run(command, in: self.turn)
+            var answer = try await self.session.run(command, typing: line.typedText, in: self.turn)
+            answer.command = line.whole
             self.result.lines.append(answer)
             self.result.failure = answer.failure
         } catch {

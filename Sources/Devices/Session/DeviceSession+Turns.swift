@@ -29,13 +29,17 @@ extension DeviceSession {
     }
 
     /// Runs one command of a turn.
+    ///
+    /// - Parameter text: What to type behind it when the device asks for it.
     func run(
         _ command: DeviceCommand,
+        typing text: TypedText? = nil,
         in turn: Turn,
         output: (@Sendable (ByteBuffer) -> Void)? = nil
     ) async throws(DeviceError) -> CommandResult {
         try self.check(command)
-        let options = try command.options(on: self.plan.platform, device: self.device.name)
+        var options = try command.options(on: self.plan.platform, device: self.device.name)
+        options.text = text
         return try await self.submit(command, .command, options, turn: turn.id, output: output)
     }
 

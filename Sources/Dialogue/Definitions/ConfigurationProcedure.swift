@@ -13,6 +13,8 @@ package struct ConfigurationProcedure: Sendable {
     package let abort: [CommandStep]
     /// Show what a commit would change.
     package let diff: [CommandStep]
+    /// Lines that a text of several lines belongs to.
+    package let texts: [MultiLineText]
 
     /// Whether each line takes effect when it is typed.
     package var isLive: Bool { self.commit.isEmpty }

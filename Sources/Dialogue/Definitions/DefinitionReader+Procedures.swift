@@ -18,10 +18,25 @@ extension DefinitionReader {
             commitConfirmed: commitConfirmed,
             confirm: confirm,
             abort: try self.steps(map.take("abort"), modes),
-            diff: try self.steps(map.take("diff"), modes)
+            diff: try self.steps(map.take("diff"), modes),
+            texts: try self.texts(map.take("texts"))
         )
         self.noteUnknownKeys(map)
         return procedure
+    }
+
+    private mutating func texts(_ list: DefinitionNode?) throws(PlatformError) -> [MultiLineText] {
+        var texts: [MultiLineText] = []
+        for item in try list?.list() ?? [] {
+            var map = try item.map()
+            let pattern = try map.require("pattern", "a regular expression for the line up to the delimiter").pattern()
+            let end = try map.take("end")?.nonEmptyString()
+            let invitation = try map.take("invitation")?.pattern()
+            self.noteUnknownKeys(map)
+            texts.append(
+                MultiLineText(pattern: pattern, end: end.map { .line($0) } ?? .delimiter, invitation: invitation))
+        }
+        return texts
     }
 
     mutating func save(modes: [Mode]) throws(PlatformError) -> [CommandStep] {

@@ -20,7 +20,7 @@ import Yams
 /// | `failure_patterns` | lines that say that a command failed, as regular expressions | none |
 /// | `log_patterns` | lines that the device logs to the terminal unasked | none |
 /// | `interrupt` | keys that stop a running command, tried in order | Ctrl-C |
-/// | `configuration` | `mode` for configuration lines; lists of commands `commit`, `commit_confirmed` and `confirm`, `abort`, `diff` | none |
+/// | `configuration` | `mode` for configuration lines; lists of commands `commit`, `commit_confirmed` and `confirm`, `abort`, `diff`; `texts` | none |
 /// | `save` | commands that make the running configuration outlive a restart | none |
 /// | `backup` | commands that print the configuration | none |
 /// | `volatile_patterns` | lines of that output that change by themselves | none |
@@ -29,6 +29,9 @@ import Yams
 /// | `read_only_excludes` | no command that one of these matches anywhere is read-only | none |
 ///
 /// A command in a list is a text, or a map of `command`, `mode` and `answers` (`pattern`, `answer`, `enter: false` for a single key).
+/// One of the `texts` is a line that a text of several lines follows, such as a banner: `pattern` of the line's beginning up to the delimiter, `end`
+/// where the text ends with a line of its own instead, and `invitation`, what the device prints when it waits for the text. Without an invitation
+/// such lines are refused.
 /// `{minutes}`, `{seconds}` and `{time}` (hh:mm:ss) stand for the time in `commit_confirmed`, `{path}` for the file in `checksum`.
 ///
 /// Unknown keys are tolerated and listed in `notes`.

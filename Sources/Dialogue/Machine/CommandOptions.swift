@@ -15,6 +15,8 @@ package struct CommandOptions: Sendable {
     /// What becomes of an unexpected question: `true`, it is left with the interrupt key, and the command ends with `Ending.question` in a
     /// session that is in step again; `false`, the conversation fails at it.
     package var abandonsQuestions: Bool
+    /// What to type behind the command, without a prompt in between. A device that doesn't ask for it doesn't get it, and the command has failed.
+    package var text: TypedText?
 
     package init(
         isGated: Bool = true,
@@ -22,7 +24,8 @@ package struct CommandOptions: Sendable {
         answers: [Answer] = [],
         failurePatterns: [Pattern] = [],
         endsSession: Bool = false,
-        abandonsQuestions: Bool = false
+        abandonsQuestions: Bool = false,
+        text: TypedText? = nil
     ) {
         self.isGated = isGated
         self.mode = mode
@@ -30,5 +33,6 @@ package struct CommandOptions: Sendable {
         self.failurePatterns = failurePatterns
         self.endsSession = endsSession
         self.abandonsQuestions = abandonsQuestions
+        self.text = text
     }
 }

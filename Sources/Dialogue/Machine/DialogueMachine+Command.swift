@@ -164,7 +164,11 @@ extension DialogueMachine {
         case .output:
             break
         }
-        switch self.readLastLine() {
+        if self.typeText(&actions) { return }
+        let reading = self.readLastLine()
+        // Whatever a text looks like, it is no question. And an Enter would become part of it.
+        if self.command.isTypingText, !reading.isPrompt { return self.wait(&actions) }
+        switch reading {
         case .nothing:
             if self.command.cut != nil, self.command.probes < RunningCommand.mostProbes {
                 self.expect(.buriedPrompt(self.command.cutPrompt), after: DialogueTiming.buriedPrompt, &actions)

@@ -1,6 +1,7 @@
 /// What of the received lines is output, and when it may leave.
 extension DialogueMachine {
     mutating func outputLineEnded(_ line: [UInt8]) {
+        if self.isTypedText(line) { return }
         if self.command.isLeading, !self.terminal.isCut {
             // Some devices draw the line again when the return key comes, or show twice what was typed ahead.
             if self.isRepeatedEcho(line) {
@@ -191,6 +192,9 @@ extension DialogueMachine {
         self.hasPrevious = false
         self.checkLastLines()
         self.handOutOutput(&actions)
+        if self.command.options.text != nil, !self.command.hasTypedText, self.command.failure == nil {
+            self.command.failure = "The device didn't ask for the text that belongs to the line; the text was not sent."
+        }
         if isUnechoed, echoHabit == .echoing, self.command.outputLines == 0, self.command.kind == .command,
             !self.command.text.isEmpty
         {

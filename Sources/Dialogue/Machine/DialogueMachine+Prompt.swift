@@ -13,6 +13,13 @@ extension DialogueMachine {
         /// One that the answer of this index is for.
         case expectedQuestion(Int)
         case question
+
+        var isPrompt: Bool {
+            switch self {
+            case .knownPrompt, .changedPrompt: true
+            case .nothing, .strangePrompt, .promptBehindText, .pager, .expectedQuestion, .question: false
+            }
+        }
     }
 
     enum PromptMatch {

@@ -34,6 +34,13 @@ struct RunningCommand: Sendable {
     /// The answer is hidden: what follows in its line must not be seen.
     var isHidden = false
 
+    /// The device waits for `options.text`.
+    var isInvited = false
+    var hasTypedText = false
+    var echoedTextLines = 0
+    /// Lines of the text are still to come back.
+    var isTypingText: Bool { self.hasTypedText && self.echoedTextLines < self.options.text?.lines.count ?? 0 }
+
     /// Lines that ended since the return key was sent.
     var lineEnds = 0
     /// No line of output yet: what repeats the echo is dropped.

@@ -88,6 +88,8 @@ struct Question: Sendable, Equatable {
         case confirmReload
         case destinationFile
         case leaveUncommitted
+        /// The lines of a banner.
+        case bannerText
     }
 
     var text: String

@@ -17,6 +17,8 @@ struct IndustryStandardCommandLine: CommandLineInterface {
     private var mode: Mode
     /// Configuration of an open session, not yet committed.
     private var candidate: Configuration?
+    /// A banner that is being typed: its lines so far, and what ends it.
+    private var banner: (lines: [String], end: String)?
     var pageLength = 24
 
     init(dialect: IndustryStandardDialect, startsPrivileged: Bool) {
@@ -40,6 +42,7 @@ struct IndustryStandardCommandLine: CommandLineInterface {
     }
 
     mutating func interrupt() {
+        banner = nil
         // IOS leaves configuration mode on Ctrl-C; a configuration session stays open in the background, as on EOS.
         if case .configuration = mode { mode = .privileged }
     }
@@ -192,8 +195,42 @@ struct IndustryStandardCommandLine: CommandLineInterface {
         case .destinationFile:
             device.savedConfiguration = device.configuration
             return Reply("Building configuration...\n[OK]\n")
+        case .bannerText:
+            takeBannerLine(text, &device)
+            return banner == nil ? Reply() : Reply(then: .ask(Self.bannerLine))
         case .sudoPassword, .leaveUncommitted: return Reply()
         }
+    }
+
+    // MARK: - Banners
+
+    private static let bannerLine = Question(text: "", input: .line, purpose: .bannerText)
+
+    /// `banner motd ^`: everything up to the next delimiter is text. On EOS there is no delimiter, and a line `EOF` ends it.
+    private mutating func beginBanner(_ line: String) -> Reply? {
+        let words = line.split(separator: " ", maxSplits: 2)
+        guard words.first == "banner", words.count >= 2 else { return nil }
+        if dialect.hasConfigurationSessions {
+            guard words.count == 2 else { return nil }
+            banner = ([line], "EOF")
+            return Reply("Enter TEXT message. Type 'EOF' on its own line to end.\n", then: .ask(Self.bannerLine))
+        }
+        guard words.count == 3, let first = words[2].first else { return nil }
+        let end = words[2].hasPrefix("^C") ? "^C" : String(first)
+        guard !words[2].dropFirst(end.count).contains(end) else { return nil }
+        banner = ([line], end)
+        return Reply("Enter TEXT message.  End with the character '\(first)'.\n", then: .ask(Self.bannerLine))
+    }
+
+    private mutating func takeBannerLine(_ line: String, _ device: inout DeviceState) {
+        guard var banner, case .configuration(let session, _) = mode else { return }
+        banner.lines.append(line)
+        guard dialect.hasConfigurationSessions ? line == banner.end : line.contains(banner.end) else {
+            self.banner = banner
+            return
+        }
+        self.banner = nil
+        change(session, &device) { $0.apply(banner.lines.joined(separator: "\n")) }
     }
 
     // MARK: - Configuration mode
@@ -246,6 +283,7 @@ struct IndustryStandardCommandLine: CommandLineInterface {
             return Reply()
         }
         guard ConfigurationVocabulary.isGlobalLine(line) else { return invalid(line, offset: 0, device) }
+        if let reply = beginBanner(line) { return reply }
         mode = .configuration(session: session, section: nil)
         change(session, &device) { $0.apply(line) }
         if session == nil { adoptHostname(&device) }

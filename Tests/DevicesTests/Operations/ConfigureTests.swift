@@ -1,3 +1,4 @@
+import Dialogue
 import Lab
 import Testing
 
@@ -171,5 +172,56 @@ struct ConfigureTests {
             let error = try await deviceError { try await client.configure(lab.name, ConfigurationChange(["x"])) }
             #expect(error.code == "operation.unsupported" && error.message.contains("linux"))
         }
+    }
+
+    // MARK: Texts of several lines
+
+    @Test(
+        "a banner of several lines is one line of configuration",
+        arguments: [
+            (Personality.ciscoIOSXE, "banner motd ^C", "^C"), (.ciscoIOSXE, "banner login #Hello", "bye#"),
+            (.aristaEOS, "banner motd", "EOF"),
+        ])
+    func banner(_ personality: Personality, _ first: String, _ last: String) async throws {
+        let lab = try TestLab([personality])
+        let text = "\(first)\nAuthorised users only?\n\n  hostname never\nPassword:\n\(last)"
+        try await lab.withClient { client async throws in
+            let result = try await client.configure(
+                lab.name, ConfigurationChange(text: "\nip domain name a\n\n\(text)\n\nip domain name b\n"))
+            #expect(result.state == .applied && result.succeeded, "\(result)")
+            #expect(result.lines.map(\.command) == ["ip domain name a", text, "ip domain name b"])
+            #expect(lab.device.runningConfiguration.joined(separator: "\n").contains(text))
+            #expect(lab.device.counters.logins == 1)
+        }
+        #expect(!lab.device.commands.contains { $0.command.contains("never") || $0.command.contains("Password") })
+    }
+
+    @Test("a text that doesn't end, or that may end too early, is refused before anything is sent")
+    func unfinishedText() async throws {
+        let lab = try TestLab()
+        try await lab.withClient { client async throws in
+            for text in ["banner motd ^C\nhello\n", "banner motd ^C\na ^ b\n^C", "banner motd #\n\u{3}\n#"] {
+                let error = try await deviceError {
+                    try await client.configure(lab.name, ConfigurationChange(text: "hostname never\n\(text)"))
+                }
+                #expect(error.code == "command.invalid" && error.delivery == .notSent, "\(error)")
+            }
+            let empty = try await deviceError {
+                try await client.configure(lab.name, ConfigurationChange(text: "\n \n"))
+            }
+            #expect(empty.code == "command.invalid")
+        }
+        #expect(!lab.device.commands.contains { $0.command == "hostname never" })
+    }
+
+    @Test("where nobody has said how a platform takes a text, it is refused before anything is sent")
+    func unknownText() throws {
+        let platform = try #require(PlatformLibrary().platform(named: "hp_comware"))
+        let device = Device(name: "switch1", host: "192.0.2.1", platform: "hp_comware")
+        let error = #expect(throws: DeviceError.self) {
+            try ConfigurationLine.reading(
+                ["header motd %", "hello", "%"], by: platform.configuration?.texts ?? [], device: device)
+        }
+        #expect(error?.code == "operation.unsupported" && error?.delivery == .notSent)
     }
 }

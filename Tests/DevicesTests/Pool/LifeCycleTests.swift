@@ -81,7 +81,8 @@ struct LifeCycleTests {
             try await until("it was tried") { lab.device.counters.failedLogins == 1 }
             let error = try await deviceError { try await client.run(lab.name, "show clock") }
             #expect(error.code == "auth.failed")
-            #expect(lab.device.counters.failedLogins == 2)
+            // Whoever comes before the refusal has reached this side shares the attempt.
+            #expect((1...2).contains(lab.device.counters.failedLogins))
         }
     }
 

@@ -47,6 +47,17 @@ package final class KafkaAdmin: Sendable {
         try await self.thread.run { [client] () throws(KafkaError) in try client.create(topics, timeout: timeout) }
     }
 
+    /// Adds partitions to a topic, until it has `count`. Records with keys go to other partitions from then on.
+    ///
+    /// - Throws: `kafka.invalid_partitions` when it has as many or more, `kafka.unknown_topic_or_part`, …
+    package func grow(
+        _ topic: String, to count: Int, timeout: Duration = .seconds(30)
+    ) async throws(KafkaError) {
+        try await self.thread.run { [client] () throws(KafkaError) in
+            try client.grow(topic, to: count, timeout: timeout)
+        }
+    }
+
     /// - Throws: the first topic's error (`kafka.unknown_topic_or_part`, …); the others may have been deleted.
     package func delete(_ topics: [String], timeout: Duration = .seconds(30)) async throws(KafkaError) {
         try await self.thread.run { [client] () throws(KafkaError) in try client.delete(topics, timeout: timeout) }

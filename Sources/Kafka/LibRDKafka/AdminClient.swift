@@ -78,6 +78,26 @@ final class AdminClient: Sendable {
         return request
     }
 
+    func grow(_ topic: String, to count: Int, timeout: Duration) throws(KafkaError) {
+        var text = [CChar](repeating: 0, count: 512)
+        guard let request = rd_kafka_NewPartitions_new(topic, count, &text, text.count) else {
+            throw KafkaError(
+                RD_KAFKA_RESP_ERR__INVALID_ARG, "Adding partitions to `\(topic)`", detail: String(terminated: text))
+        }
+        var requests: [OpaquePointer?] = [request]
+        defer { rd_kafka_NewPartitions_destroy(request) }
+        try self.request(RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, "Adding partitions", timeout) { client, options, queue in
+            rd_kafka_CreatePartitions(client, &requests, requests.count, options, queue)
+        } answer: { event throws(KafkaError) in
+            var count = 0
+            let results = rd_kafka_CreatePartitions_result_topics(
+                rd_kafka_event_CreatePartitions_result(event), &count)
+            for (name, code, detail) in Self.topicResults(results, count) where code != RD_KAFKA_RESP_ERR_NO_ERROR {
+                throw KafkaError(code, "Adding partitions to `\(name)`", detail: detail)
+            }
+        }
+    }
+
     func delete(_ topics: [String], timeout: Duration) throws(KafkaError) {
         guard !topics.isEmpty else { return }
         var requests: [OpaquePointer?] = topics.map { rd_kafka_DeleteTopic_new($0) }

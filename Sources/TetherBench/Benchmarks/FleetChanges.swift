@@ -3,6 +3,9 @@ import Jobs
 /// Which sessions are opened anew when workers come and go.
 enum FleetChanges {
     private static let names = ["worker-1", "worker-2", "worker-3"]
+    /// Leads the group, and stays: the development broker lets a static leader that comes back share the partitions out anew, without telling the
+    /// others; Kafka doesn't.
+    private static let leader = "leader"
 
     /// Who has a device, and over which session.
     private struct Holding: Hashable {
@@ -13,8 +16,10 @@ enum FleetChanges {
     static func measureRestart(_ options: BenchmarkOptions, into report: inout Report) async throws {
         let devices = options.quick ? 100 : 500
         let (own, foreign, moved, elapsed) = try await KafkaStage.with(
-            devices: devices, processes: 2, isWarm: true, workers: Self.names
+            devices: devices, processes: 2, isWarm: true, workers: [Self.leader]
         ) { stage in
+            for name in Self.names { try stage.startWorker(name) }
+            try await Self.waitForAll(stage)
             var before = try await Self.holdings("start", stage)
             var (own, foreign, moved) = (0, 0, 0)
             let start = ContinuousClock.now
@@ -33,7 +38,7 @@ enum FleetChanges {
             return (own, foreign, moved, (ContinuousClock.now - start) / .seconds(1))
         }
         Report.table(
-            "Rolling restart of 3 static members over \(devices) warm devices",
+            "Rolling restart of 3 of 4 static members over \(devices) warm devices",
             columns: ["", ""],
             rows: [
                 ["sessions opened anew by their restarted worker", "\(own)"],
@@ -52,8 +57,10 @@ enum FleetChanges {
     static func measureJoin(_ options: BenchmarkOptions, into report: inout Report) async throws {
         let devices = options.quick ? 100 : 500
         let (logins, moved, reopened, elapsed) = try await KafkaStage.with(
-            devices: devices, processes: 2, isWarm: true, workers: Self.names
+            devices: devices, processes: 2, isWarm: true, workers: [Self.names[0]]
         ) { stage in
+            for name in Self.names.dropFirst() { try stage.startWorker(name) }
+            try await Self.waitForAll(stage, besides: 0)
             let before = try await Self.holdings("before", stage)
             let logins = try await stage.farms.counters().logins
             let start = ContinuousClock.now
@@ -90,6 +97,19 @@ enum FleetChanges {
         report.add("join_reopened_sessions", Double(reopened))
         report.add("join_logins", Double(logins))
         report.add("join_s", elapsed)
+    }
+
+    /// Waits until every worker answers for a part of the devices.
+    private static func waitForAll(_ stage: KafkaStage, besides leaders: Int = 1) async throws {
+        let end = ContinuousClock.now + .seconds(120)
+        var round = 0
+        while Set(try await Self.holdings("waiting-\(round)", stage).values.map(\.worker)).count
+            < Self.names.count + leaders
+        {
+            guard ContinuousClock.now < end else { throw BenchmarkError("not all workers got devices") }
+            round += 1
+        }
+        try await stage.farms.waitForSessions(stage.devices.count, within: .seconds(120))
     }
 
     /// Asks every device, and notes who answered over which session.

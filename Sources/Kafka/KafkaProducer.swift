@@ -65,11 +65,15 @@ package final class KafkaProducer: Sendable {
     }
 
     /// The number of partitions of a topic, cached for half a minute.
+    ///
+    /// - Parameter isFresh: asks a broker whatever is cached.
     /// - Throws: `kafka.unknown_topic_or_part`, `kafka.timed_out`, `kafka.transport`. Blocks at most `timeout`.
-    package func partitionCount(of topic: String, timeout: Duration = .seconds(10)) throws(KafkaError) -> Int32 {
+    package func partitionCount(
+        of topic: String, isFresh: Bool = false, timeout: Duration = .seconds(10)
+    ) throws(KafkaError) -> Int32 {
         let now = ContinuousClock.now
         let known = self.partitionCounts.withLockedValue { $0[topic] }
-        if let known, known.freshUntil > now { return known.count }
+        if !isFresh, let known, known.freshUntil > now { return known.count }
         let count = try TopicMetadata.partitionCount(of: topic, self.client.handle, timeout: timeout)
         self.partitionCounts.withLockedValue { counts in
             // Names come from job requests too: what has gone stale must not pile up.

@@ -25,9 +25,11 @@ package struct HealthReport: Sendable {
             fields.append("\"partitions\":\(execution.partitions.count)")
             fields.append("\"unfinished_tasks\":\(execution.unfinishedTasks)")
             fields.append("\"finished_tasks\":\(execution.finishedTasks)")
+            fields.append("\"warm_devices\":\(execution.warmDevices)")
             fields.append("\"stalled\":\(self.isStalled)")
         }
         if let routed = self.status.routedJobs { fields.append("\"routed_jobs\":\(routed)") }
+        fields.append("\"dropped_events\":\(self.status.droppedEvents)")
         if self.status.failure != nil { fields.append("\"failed\":true") }
         return "{\(fields.joined(separator: ","))}\n"
     }

@@ -13,7 +13,8 @@ struct TetherBench: AsyncParsableCommand {
             on what else the machine does.
             """,
         subcommands: [
-            SSHBenchmark.self, FilesBenchmark.self, JSONBenchmark.self, KafkaBenchmark.self, AllBenchmarks.self,
+            SSHBenchmark.self, FilesBenchmark.self, JSONBenchmark.self, KafkaBenchmark.self, WorkerBenchmark.self,
+            AllBenchmarks.self,
             MeasuredClient.self, MeasuredTransfer.self,
         ],
         defaultSubcommand: AllBenchmarks.self

@@ -18,6 +18,9 @@ struct DevicesCommand: AsyncParsableCommand {
     @Flag(help: "Deal out all personalities in turn.")
     var mix = false
 
+    @Option(help: "Beginning of the devices' names.")
+    var namePrefix = "dev-"
+
     @Option(help: "IPv4 address to listen on; with --one-address-each the first of them.")
     var host = "127.0.0.1"
 
@@ -60,6 +63,7 @@ struct DevicesCommand: AsyncParsableCommand {
                 host: host,
                 basePort: basePort,
                 oneAddressEach: oneAddressEach,
+                namePrefix: namePrefix,
                 users: [user: password],
                 enableSecret: enableSecret,
                 startsPrivileged: privileged,

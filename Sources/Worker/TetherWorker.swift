@@ -15,6 +15,7 @@ package final class TetherWorker: Service {
     private let router: (delegate: Router, consumer: KafkaConsumer, producer: KafkaProducer)?
     private let collector: (delegate: Collector, consumer: KafkaConsumer, producer: KafkaProducer)?
     private let executor: (delegate: Executor, consumer: KafkaConsumer, producer: KafkaProducer)?
+    private let events: EventPublisher?
 
     package init(_ configuration: WorkerConfiguration, devices: DeviceClient, logger: Logger) throws(KafkaError) {
         self.configuration = configuration
@@ -85,18 +86,28 @@ package final class TetherWorker: Service {
             )
             self.executor = (delegate, consumer, producer)
             devices.setWriteGuard { [weak delegate] in delegate?.maySend ?? false }
+            // A producer of their own, outside of transactions: results never wait behind events.
+            let events = EventPublisher(
+                producer: try KafkaProducer(configuration.kafka, logger: logger), topic: configuration.topics.events,
+                worker: configuration.name, logger: logger)
+            devices.setEventListener { events.take($0) }
+            self.events = events
         } else {
             self.executor = nil
+            self.events = nil
         }
     }
 
     package var status: WorkerStatus {
-        WorkerStatus(
+        let events = self.events?.figures ?? EventPublisher.Figures()
+        return WorkerStatus(
             name: self.configuration.name,
             execution: self.executor?.delegate.progress,
             routedJobs: self.router?.delegate.routedJobs,
             collection: self.collector?.delegate.progress,
             openSessions: self.client.openSessionCount,
+            waitingEvents: events.waiting,
+            droppedEvents: events.dropped,
             failure: self.failure?.description
         )
     }
@@ -130,7 +141,10 @@ package final class TetherWorker: Service {
         await self.router?.producer.close()
         await self.executor?.producer.close()
         await self.collector?.producer.close()
+        // After a fault the partitions may not have been given up in order.
+        self.client.keepWarm([])
         await self.client.close(within: .seconds(5))
+        await self.events?.close()
         self.logger.info("worker ended")
         if let error = failure ?? self.failure { throw error }
     }
@@ -196,6 +210,10 @@ package final class TetherWorker: Service {
                         }
                         parts.addTask {
                             await executor.delegate.keepProven()
+                            return false
+                        }
+                        parts.addTask {
+                            await executor.delegate.watchHomes()
                             return false
                         }
                         parts.addTask {

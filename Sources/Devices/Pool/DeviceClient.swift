@@ -29,6 +29,7 @@ public final class DeviceClient: Sendable {
     private let gate: LoginGate
     private let warm: WarmSessions
     private let writeGuard = NIOLockedValueBox<@Sendable () -> Bool>({ true })
+    private let listener = NIOLockedValueBox<(@Sendable (DeviceEvent) -> Void)?>(nil)
     private let lastTemporary = NIOLockedValueBox<UInt64>(0)
 
     /// - Throws: `inventory.invalid` (unknown platform, unreadable known_hosts, …).
@@ -80,8 +81,10 @@ public final class DeviceClient: Sendable {
         let warm = WarmSessions(timerLoop: timerLoop, logger: logger)
         self.warm = warm
         let onEvent = configuration.onEvent
+        let listener = self.listener
         let tell: @Sendable (DeviceEvent) -> Void = { event in
             onEvent?(event)
+            listener.withLockedValue { $0 }?(event)
             warm.heard(event)
         }
         let gate = LoginGate(
@@ -217,18 +220,29 @@ public final class DeviceClient: Sendable {
     /// that refuses the credential or shows another host key isn't tried again before its session has been opened by somebody else or the
     /// set is given anew.
     ///
-    /// Names that the inventory doesn't know are ignored. At the bound of open sessions, a warm one may be closed to make room, and is then not
+    /// A device that leaves the set keeps its session; ``close(_:)``, called afterwards, ends it for good. Names that the inventory doesn't know are
+    /// ignored. At the bound of open sessions, a warm one may be closed to make room, and is then not
     /// opened again before it is needed.
     public func keepWarm(_ devices: Set<String>) {
-        let change = self.warm.set(devices)
-        for name in change.added { self.pool.setWarm(name, true) }
-        for name in change.removed { self.pool.setWarm(name, false) }
+        // Before anything is scheduled: the pool opens only what it knows to be warm.
+        for name in devices { self.pool.setWarm(name, true) }
+        for name in self.warm.set(devices) { self.pool.setWarm(name, false) }
+    }
+
+    /// Names of the devices of the inventory that ask to be kept warm.
+    package var warmDeviceNames: [String] {
+        self.inventory.contents.devices.lazy.filter { $0.session.isWarm == true }.map(\.name)
     }
 
     private func openWarm(_ name: String) async -> DeviceError? {
         guard let device = self.inventory[name] else { return nil }
+        // The device may be another process's by now. If it isn't, the next attempt finds out.
+        guard self.writeGuard.withLockedValue({ $0 })() else {
+            return DeviceError(
+                code: "session.closed", message: "\(name): not opened while it isn't sure whose device it is")
+        }
         do throws(DeviceError) {
-            self.pool.release(try await self.pool.lease(name, SessionTarget(device: device)))
+            self.pool.release(try await self.pool.lease(name, SessionTarget(device: device), onlyIfWarm: true))
             return nil
         } catch {
             return error
@@ -239,6 +253,11 @@ public final class DeviceClient: Sendable {
     /// written: the device may be another process's by then. For sessions that are opened from now on.
     package func setWriteGuard(_ mayWrite: @escaping @Sendable () -> Bool) {
         self.writeGuard.withLockedValue { $0 = mayWrite }
+    }
+
+    /// Sets who is told of every event, besides ``Configuration/onEvent``. Called from any thread; must not block.
+    package func setEventListener(_ listener: @escaping @Sendable (DeviceEvent) -> Void) {
+        self.listener.withLockedValue { $0 = listener }
     }
 
     // MARK: Inventory

@@ -128,8 +128,16 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     }
 
     /// Asks for a session. One that was opened for another identity is replaced, once its holders have given it back.
-    mutating func request(_ key: String, _ identity: Identity, _ waiter: Waiter, _ actions: inout [Action]) {
+    ///
+    /// - Parameter onlyIfWarm: Refused when the key isn't to be kept warm any more: who has taken it out of the set, and closes it then, must not
+    ///   be overtaken by an opening that was decided upon before.
+    mutating func request(
+        _ key: String, _ identity: Identity, _ waiter: Waiter, onlyIfWarm: Bool = false, _ actions: inout [Action]
+    ) {
         guard !self.isShutDown else { return actions.append(.resume(waiter, .failure(.shutDown))) }
+        guard !onlyIfWarm || self.warm.contains(key) else {
+            return actions.append(.resume(waiter, .failure(.closed)))
+        }
         if let lease = self.leaseOpen(key, identity) { return actions.append(.resume(waiter, .success(lease))) }
         if self.entries[key] == nil {
             self.entries[key] = Entry(identity: identity)

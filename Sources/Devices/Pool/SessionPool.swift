@@ -53,7 +53,9 @@ final class SessionPool: Sendable {
     // MARK: Use
 
     /// The session under this key, opened if need be. Give it back with `release`.
-    func lease(_ key: String, _ target: SessionTarget) async throws(DeviceError) -> Lease {
+    ///
+    /// - Parameter onlyIfWarm: Fails when the key isn't to be kept warm any more.
+    func lease(_ key: String, _ target: SessionTarget, onlyIfWarm: Bool = false) async throws(DeviceError) -> Lease {
         if let lease = self.state.withLockedValue({ $0.machine.leaseOpen(key, target) }) { return lease }
         let waiter = self.state.withLockedValue { state -> Machine.Waiter in
             state.lastWaiter += 1
@@ -65,7 +67,7 @@ final class SessionPool: Sendable {
                     // Under the lock: a cancellation from here on finds the waiter registered.
                     guard !Task.isCancelled else { return true }
                     state.waiters[waiter] = continuation
-                    state.machine.request(key, target, waiter, &actions)
+                    state.machine.request(key, target, waiter, onlyIfWarm: onlyIfWarm, &actions)
                     return false
                 }
                 if isCancelled { continuation.resume(returning: .failure(DeviceError.cancelled(key))) }

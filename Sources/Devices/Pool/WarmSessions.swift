@@ -48,17 +48,17 @@ final class WarmSessions: Sendable {
         }
     }
 
-    /// - Returns: What has changed.
-    func set(_ devices: Set<String>) -> (added: Set<String>, removed: Set<String>) {
-        let change = self.state.withLockedValue { state -> (Set<String>, Set<String>) in
-            guard !state.isStopped else { return ([], []) }
+    /// - Returns: Who isn't a member any more.
+    func set(_ devices: Set<String>) -> Set<String> {
+        let removed = self.state.withLockedValue { state -> Set<String> in
+            guard !state.isStopped else { return [] }
             let old = Set(state.members.keys)
             for name in old.subtracting(devices) { state.members[name] = nil }
             for name in devices.subtracting(old) { state.members[name] = Member() }
-            return (devices.subtracting(old), old.subtracting(devices))
+            return old.subtracting(devices)
         }
         for name in devices { self.schedule(name) }
-        return change
+        return removed
     }
 
     func heard(_ event: DeviceEvent) {

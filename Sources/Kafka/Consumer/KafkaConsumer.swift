@@ -125,7 +125,15 @@ package final class KafkaConsumer: Sendable {
         of partitions: [TopicPartition],
         timeout: Duration = .seconds(10)
     ) throws(KafkaError) -> [TopicPartition: Int64] {
-        try self.client.logEnds(of: partitions, timeout: timeout)
+        try self.client.logRanges(of: partitions, timeout: timeout).mapValues(\.upperBound)
+    }
+
+    /// The same, with the lowest offset that each log still has.
+    package func logRanges(
+        of partitions: [TopicPartition],
+        timeout: Duration = .seconds(10)
+    ) throws(KafkaError) -> [TopicPartition: Range<Int64>] {
+        try self.client.logRanges(of: partitions, timeout: timeout)
     }
 
     /// The partitions owned at this moment.

@@ -152,10 +152,12 @@ final class ConsumerClient: Sendable {
         self.assignment.withLockedValue { $0.move(offsets.keys) }
     }
 
-    func logEnds(of partitions: [TopicPartition], timeout: Duration) throws(KafkaError) -> [TopicPartition: Int64] {
+    func logRanges(
+        of partitions: [TopicPartition], timeout: Duration
+    ) throws(KafkaError) -> [TopicPartition: Range<Int64>] {
         let deadline = Deadline(after: timeout)
         return try self.handle.use { client throws(KafkaError) in
-            var ends: [TopicPartition: Int64] = [:]
+            var ranges: [TopicPartition: Range<Int64>] = [:]
             for partition in partitions {
                 var low: Int64 = 0
                 var high: Int64 = 0
@@ -163,9 +165,9 @@ final class ConsumerClient: Sendable {
                     client, partition.topic, partition.partition, &low, &high, deadline.remaining.timeoutMilliseconds
                 )
                 if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw .of(code, client, "Asking for the end of \(partition)") }
-                ends[partition] = high
+                ranges[partition] = min(max(0, low), high)..<high
             }
-            return ends
+            return ranges
         }
     }
 

@@ -96,18 +96,7 @@ struct KafkaBenchmark: AsyncParsableCommand {
         Report.progress("kafka: throughput")
         let jobs = options.quick ? 2_000 : 10_000
         cpu = try stage.workerCPU()
-        let throughput = try await Self.milliseconds {
-            var submitted = 0
-            var ended = 0
-            while ended < jobs {
-                while submitted < jobs, submitted - ended < Self.window {
-                    try await stage.submit(
-                        id: "many-\(submitted)", targets: [stage.devices[submitted % stage.devices.count]])
-                    submitted += 1
-                }
-                ended += try await stage.someResults(within: patience)
-            }
-        }
+        let throughput = try await stage.run(jobs: jobs, inFlight: Self.window, name: "many") / .milliseconds(1)
         result.throughputCPU = (try stage.workerCPU() - cpu) / Double(jobs) * 1e6
         result.jobsPerSecond = Double(jobs) / throughput * 1000
 

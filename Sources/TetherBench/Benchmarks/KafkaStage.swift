@@ -3,154 +3,172 @@ import Jobs
 import Kafka
 import Logging
 
-/// A broker, devices and one worker, each a process of its own, and a client's producer and readers.
+/// A broker, devices and workers, each a process of its own, and a client's producer and readers.
 final class KafkaStage: Sendable {
+    let farms: DeviceFarms
     /// Names of the devices in the inventory.
-    let devices: [String]
+    var devices: [String] { self.farms.names }
+    private let servers: String
     private let producer: KafkaProducer
     private let replies: KafkaReader
     private let hops: KafkaReader
-    private let worker: ChildProcess
+    private let workers = WorkerProcesses()
 
     private static let replyTopic = "bench.replies"
     private static let hopTopic = "bench.hops"
 
-    private init(
-        devices: [String],
-        producer: KafkaProducer,
-        replies: KafkaReader,
-        hops: KafkaReader,
-        worker: ChildProcess
-    ) {
-        self.devices = devices
-        self.producer = producer
-        self.replies = replies
-        self.hops = hops
-        self.worker = worker
-    }
-
-    static func with<Result>(devices count: Int, _ body: (KafkaStage) async throws -> Result) async throws -> Result {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tether-bench-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let broker = try ChildProcess(
-            try ChildProcess.sibling("tether-lab"),
-            [
-                "broker", "--data-dir", folder.appendingPathComponent("broker").path, "--port", "0",
-                "--binary", ProcessInfo.processInfo.environment["TETHER_TEST_BROKER"] ?? "noida-db",
-            ],
-            isQuiet: true
-        )
-        do {
-            let ready = try await broker.line(withPrefix: "ready ", within: .seconds(60))
-            guard let servers = ready.split(separator: " ").first(where: { $0.hasPrefix("bootstrap=") })?.dropFirst(10)
-            else {
-                throw BenchmarkError("tether-lab said something else than where its broker is: \(ready)")
+    /// - Parameters:
+    ///   - processes: that the devices are shared between.
+    ///   - isWarm: the devices' sessions are opened before they are needed; this waits for it.
+    ///   - workers: names of the workers to start with, all with the same devices.
+    static func with<Result>(
+        devices count: Int,
+        processes: Int = 1,
+        isWarm: Bool = false,
+        workers: [String] = ["bench-worker"],
+        _ body: (KafkaStage) async throws -> Result
+    ) async throws -> Result {
+        try await BrokerProcess.with { servers, folder in
+            try await DeviceFarms.with(count: count, processes: processes, isWarm: isWarm, in: folder) { farms in
+                let stage = try await KafkaStage(servers: servers, farms: farms)
+                do {
+                    for name in workers { try stage.startWorker(name) }
+                    if isWarm { try await farms.waitForSessions(count, within: .seconds(180)) }
+                    let result = try await body(stage)
+                    await stage.close()
+                    return result
+                } catch {
+                    await stage.close()
+                    throw error
+                }
             }
-            let inventory = folder.appendingPathComponent("inventory.yaml").path
-            let result = try await SimulatedDevices.with(count: count, inventory: inventory) { _, _ in
-                try await Self.with(servers: String(servers), inventory: inventory, devices: count, body)
-            }
-            await broker.stop()
-            return result
-        } catch {
-            await broker.stop()
-            throw error
         }
     }
 
-    private static func with<Result>(
-        servers: String,
-        inventory: String,
-        devices count: Int,
-        _ body: (KafkaStage) async throws -> Result
-    ) async throws -> Result {
+    private init(servers: String, farms: DeviceFarms) async throws {
         var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .error
         let configuration = KafkaConfiguration(bootstrapServers: servers, clientID: "tether-bench")
-        let tether = try ChildProcess.sibling("tether")
-        _ = try await ChildProcess(tether, ["topics", "create", "--kafka", servers, "--partitions", "16"])
-            .output(within: .seconds(60))
+        _ = try await ChildProcess(
+            ChildProcess.sibling("tether"), ["topics", "create", "--kafka", servers, "--partitions", "16"]
+        )
+        .output(within: .seconds(60))
         let admin = try KafkaAdmin(configuration, logger: logger)
         _ = try await admin.create(
-            [replyTopic, hopTopic].map { KafkaAdmin.Topic(name: $0, partitions: 1) }
+            [Self.replyTopic, Self.hopTopic].map { KafkaAdmin.Topic(name: $0, partitions: 1) }
         )
         await admin.close()
-        let producer = try KafkaProducer(configuration, logger: logger)
-        let replies = try await KafkaReader(configuration, topic: replyTopic, from: .end, logger: logger)
-        let hops = try await KafkaReader(configuration, topic: hopTopic, from: .end, logger: logger)
-        let worker = try ChildProcess(
-            tether,
-            ["worker", "--kafka", servers, "--inventory", inventory, "--log-level", "error", "--name", "bench-worker"]
-        )
-        let stage = KafkaStage(
-            devices: (1...count).map { "dev-" + String(repeating: "0", count: max(0, 4 - "\($0)".count)) + "\($0)" },
-            producer: producer,
-            replies: replies,
-            hops: hops,
-            worker: worker
-        )
-        func close() async {
-            await worker.stop(within: .seconds(30))
-            await producer.close()
-            await replies.close()
-            await hops.close()
-        }
-        do {
-            let result = try await body(stage)
-            await close()
-            return result
-        } catch {
-            await close()
-            throw error
-        }
+        self.servers = servers
+        self.farms = farms
+        self.producer = try KafkaProducer(configuration, logger: logger)
+        self.replies = try await KafkaReader(configuration, topic: Self.replyTopic, from: .end, logger: logger)
+        self.hops = try await KafkaReader(configuration, topic: Self.hopTopic, from: .end, logger: logger)
     }
 
-    /// CPU seconds of the worker so far.
+    private func close() async {
+        await self.workers.stopAll()
+        await self.producer.close()
+        await self.replies.close()
+        await self.hops.close()
+    }
+
+    // MARK: Workers
+
+    /// Starts a worker, a static member under its name. Doesn't wait for anything.
+    func startWorker(_ name: String) throws {
+        self.workers.add(
+            name,
+            try ChildProcess(
+                ChildProcess.sibling("tether"),
+                [
+                    "worker", "--kafka", self.servers, "--inventory", self.farms.inventory, "--log-level", "error",
+                    "--name", name,
+                ]
+            )
+        )
+    }
+
+    /// Lets a worker drain and end.
+    func stopWorker(_ name: String) async { await self.workers.stop(name) }
+
+    /// CPU seconds of the first worker so far.
     func workerCPU() throws -> Double {
-        guard let seconds = ResourceUsage.cpuSeconds(of: self.worker.identifier) else {
+        guard let process = self.workers.first, let seconds = ResourceUsage.cpuSeconds(of: process) else {
             throw BenchmarkError("the worker has ended")
         }
         return seconds
     }
 
+    /// The most memory that the first worker has had resident, in bytes.
+    func workerPeakBytes() throws -> Int {
+        guard let process = self.workers.first, let bytes = ResourceUsage.peakResidentBytes(of: "\(process)") else {
+            throw BenchmarkError("the worker has ended")
+        }
+        return bytes
+    }
+
+    // MARK: Jobs
+
     /// Writes a job of one command.
-    func submit(id: String, targets: [String]) async throws {
+    func submit(id: String, targets: [String], deadline: Duration = .seconds(120)) async throws {
         let job = Job(
             id: id, targets: targets, operation: .run([Command("show clock")]), replyTo: Self.replyTopic,
-            deadline: .after(.seconds(120))
+            deadline: .after(deadline)
         )
         var value: [UInt8] = []
         job.encode(into: &value)
         try self.producer.send(ProducerRecord(topic: "tether.jobs", key: Array(id.utf8), value: value))
     }
 
-    /// Waits for so many successful results.
-    func results(_ count: Int, within limit: Duration) async throws {
-        var missing = count
-        while missing > 0 { missing -= try await self.someResults(within: limit) }
+    /// The next replies of any job; none if there are none for a second.
+    func nextReplies() async throws -> [Reply] {
+        try await self.replies.next(timeout: .seconds(1)).map { try Reply(decoding: $0.value ?? []) }
     }
 
-    /// Waits for at least one result; returns how many there were.
-    func someResults(within limit: Duration) async throws -> Int {
+    /// Waits for so many successful results.
+    @discardableResult
+    func results(_ count: Int, within limit: Duration) async throws -> [DeviceResult] {
+        var results: [DeviceResult] = []
+        while results.count < count { results += try await self.someResults(within: limit) }
+        return results
+    }
+
+    /// Waits for at least one result.
+    func someResults(within limit: Duration) async throws -> [DeviceResult] {
         let end = ContinuousClock.now + limit
         while ContinuousClock.now < end {
-            var count = 0
-            for record in try await self.replies.next(timeout: .seconds(1)) {
-                switch try Reply(decoding: record.value ?? []) {
+            var results: [DeviceResult] = []
+            for reply in try await self.nextReplies() {
+                switch reply {
                 case .result(let result):
                     guard result.outcome == .succeeded else {
                         throw BenchmarkError(
                             "\(result.task): \(result.outcome.rawValue), \(result.error?.message ?? "")")
                     }
-                    count += 1
+                    results.append(result)
                 case .rejected: throw BenchmarkError("the worker rejected a job")
                 case .accepted, .output, .finished: continue
                 }
             }
-            if count > 0 { return count }
+            if !results.isEmpty { return results }
         }
         throw BenchmarkError("no result within \(limit)")
+    }
+
+    /// Runs single jobs, so many of them in flight. Returns how long it took.
+    func run(jobs: Int, inFlight window: Int, name: String) async throws -> Duration {
+        try await ContinuousClock().measure {
+            var submitted = 0
+            var ended = 0
+            while ended < jobs {
+                while submitted < jobs, submitted - ended < window {
+                    try await self.submit(
+                        id: "\(name)-\(submitted)", targets: [self.devices[submitted % self.devices.count]])
+                    submitted += 1
+                }
+                ended += try await self.someResults(within: .seconds(60)).count
+            }
+        }
     }
 
     /// A record there and back, with nobody between.

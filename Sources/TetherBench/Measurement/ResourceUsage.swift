@@ -61,9 +61,9 @@ struct ResourceUsage: Sendable {
         return pages * sysconf(Int32(_SC_PAGESIZE))
     }
 
-    /// The most resident memory that this process has had since ``resetPeak()``, in bytes (`VmHWM`).
-    static func peakResidentBytes() -> Int? {
-        contents(of: "/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    /// The most resident memory that a process has had, this one since ``resetPeak()``, in bytes (`VmHWM`).
+    static func peakResidentBytes(of process: String = "self") -> Int? {
+        contents(of: "/proc/\(process)/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
             .flatMap { Int($0.filter(\.isNumber)) }.map { $0 * 1024 }
     }
 

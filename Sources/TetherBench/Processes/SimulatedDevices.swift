@@ -20,11 +20,9 @@ struct SimulatedDevices: Sendable {
     /// They begin in privileged mode, so that the reference program, which knows no privileges, sees the same prompt as ours.
     static func with<Result>(
         count: Int,
-        inventory: String? = nil,
         _ body: (SimulatedDevices, ChildProcess) async throws -> Result
     ) async throws -> Result {
-        var arguments = ["devices", "--count", "\(count)", "--one-address-each", "--base-port", "0", "--privileged"]
-        if let inventory { arguments += ["--inventory", inventory] }
+        let arguments = ["devices", "--count", "\(count)", "--one-address-each", "--base-port", "0", "--privileged"]
         let process = try ChildProcess(try ChildProcess.sibling("tether-lab"), arguments)
         do {
             // `ready devices=50 first=127.0.0.1:40123`

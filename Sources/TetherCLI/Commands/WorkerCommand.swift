@@ -61,15 +61,25 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Devices that one job may come to; a larger one is rejected.")
     var maxTargets = 100_000
 
+    @OptionGroup(title: "Sessions") var sessions: SessionOptions
+
     @Option(help: ArgumentHelp("Serve /health/live and /health/ready here.", valueName: "host:port"))
     var health: String?
 
     func run() async throws {
         let logger = self.log.logger("tether.worker")
+        self.raiseDescriptorLimit(logger)
         let inventory = try Inventory(path: self.inventory)
         let devices = try DeviceClient(
             DeviceClient.Configuration(
-                inventory: inventory, knownHostsFile: self.knownHosts, platformDirectory: self.platforms),
+                inventory: inventory,
+                knownHostsFile: self.knownHosts,
+                platformDirectory: self.platforms,
+                idleTimeout: self.sessions.idleTimeout.duration,
+                maximumAge: self.sessions.maxSessionAge.duration,
+                logins: self.sessions.loginPolicy,
+                maximumSessions: self.sessions.maxSessions
+            ),
             logger: logger
         )
         let worker = try TetherWorker(
@@ -113,6 +123,21 @@ struct WorkerCommand: AsyncParsableCommand {
         let haste = SecondSignal(logger: logger)
         defer { haste.stop() }
         try await group.run()
+    }
+
+    /// Each session needs a file descriptor; the usual soft limit is 1,024.
+    private func raiseDescriptorLimit(_ logger: Logger) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        // Brokers, timers and files take some of their own.
+        let needed = self.sessions.maxSessions + 200
+        if limit.rlim_max < rlim_t(needed) {
+            logger.warning(
+                "fewer files may be open than --max-sessions needs: raise the hard limit (ulimit -Hn)",
+                metadata: ["limit": "\(limit.rlim_max)", "needed": "\(needed)"])
+        }
     }
 
     private func parsedRoles() throws -> Set<WorkerConfiguration.Role> {

@@ -14,9 +14,13 @@ package struct TopicNames: Sendable, Hashable {
     package var progress: String { "\(self.prefix).progress" }
     /// Cancellations, and orders to close sessions and to drain.
     package var control: String { "\(self.prefix).control" }
+    /// What happens to devices' sessions.
+    package var events: String { "\(self.prefix).events" }
     package var deadLetters: String { "\(self.prefix).dead-letters" }
 
-    package var all: [String] { [self.jobs, self.tasks, self.results, self.progress, self.control, self.deadLetters] }
+    package var all: [String] {
+        [self.jobs, self.tasks, self.results, self.progress, self.control, self.events, self.deadLetters]
+    }
 
     /// Whether a job may ask for its replies there: never among the records that workers act on.
     package func mayReceiveReplies(_ topic: String) -> Bool {

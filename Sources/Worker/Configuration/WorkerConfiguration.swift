@@ -35,6 +35,8 @@ package struct WorkerConfiguration: Sendable {
     package var maximumDeadline: Duration
     /// How long running tasks may go on when their partition is being given up; then they are interrupted.
     package var drainTimeout: Duration
+    /// How often it is looked up whether partitions were added to the task topic, which gives devices other homes.
+    package var homeCheckInterval: Duration
     /// Offsets between the lowest unfinished task of a partition and the last one taken; past it the partition is paused.
     package var window: Int
     /// Finished tasks are committed at most this often; changes that wait for their commit don't wait for it.
@@ -65,6 +67,7 @@ package struct WorkerConfiguration: Sendable {
         defaultDeadline: Duration = .seconds(600),
         maximumDeadline: Duration = .seconds(24 * 3600),
         drainTimeout: Duration = .seconds(20),
+        homeCheckInterval: Duration = .seconds(5),
         window: Int = LedgerMetadata.maximumWindow,
         commitInterval: Duration = .milliseconds(50),
         inlineOutputLimit: Int = 512 * 1024,
@@ -85,6 +88,7 @@ package struct WorkerConfiguration: Sendable {
         self.defaultDeadline = defaultDeadline
         self.maximumDeadline = maximumDeadline
         self.drainTimeout = drainTimeout
+        self.homeCheckInterval = homeCheckInterval
         self.window = min(window, LedgerMetadata.maximumWindow)
         self.commitInterval = commitInterval
         self.inlineOutputLimit = inlineOutputLimit

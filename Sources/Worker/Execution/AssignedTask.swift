@@ -8,6 +8,8 @@ struct AssignedTask: Sendable {
     var offset: Int64
     /// The rebalance that granted the partition: what belongs to an earlier grant counts no more.
     var grant: Int
+    /// The record, if it stood on another partition than the device's: to be forwarded as it is.
+    var stray: KafkaRecord?
     /// An earlier owner may have published a result.
     var mayHaveRun: Bool
     var taken: ContinuousClock.Instant
@@ -59,4 +61,6 @@ enum TaskEnd: Sendable {
     /// No result from here: the next owner runs it, or reports it.
     /// `retracted`: nothing of it was sent to the device, although its beginning may have been noted.
     case abandoned(retracted: Bool)
+    /// The device belongs on this partition of the task topic: the record was written by another partitioner, or before partitions were added.
+    case elsewhere(Int32)
 }

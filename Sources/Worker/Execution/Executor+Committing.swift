@@ -16,8 +16,8 @@ extension Executor {
             self.commitFailed(commits)
             throw error
         }
-        self.committed(commits)
         self.state.withLockedValue { $0.membership.prove(sent: sent) }
+        self.committed(commits)
     }
 
     /// Results, the collector's notes and offsets (with the map of what is done and begun) in one transaction: readers of committed records see each
@@ -111,10 +111,16 @@ extension Executor {
     }
 
     private func committed(_ commits: [CommittedOffset]) {
-        self.state.withLockedValue { state in
+        let hasOpened = self.state.withLockedValue { state in
+            var hasOpened = false
             // Commits of an earlier grant can't be under way: partitions are only granted after the last commit of those who had them.
-            for commit in commits { state.partitions[commit.topicPartition]?.isOpened = true }
+            for commit in commits where state.partitions[commit.topicPartition]?.isOpened == false {
+                state.partitions[commit.topicPartition]?.isOpened = true
+                hasOpened = true
+            }
+            return hasOpened
         }
+        if hasOpened { self.keepWarm() }
     }
 
     private func commitFailed(_ commits: [CommittedOffset]) {

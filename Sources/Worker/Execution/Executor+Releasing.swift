@@ -10,6 +10,8 @@ extension Executor {
         self.state.withLockedValue { state in
             for name in partitions { state.partitions[name]?.isDraining = true }
         }
+        // Not opened any more; open they may be as long as something runs.
+        let cooled = self.keepWarm()
         return Task {
             let deadline = ContinuousClock.now + self.configuration.drainTimeout
             await withTaskGroup { tasks in
@@ -20,7 +22,7 @@ extension Executor {
             let devices = self.state.withLockedValue { state in
                 partitions.flatMap { state.partitions[$0]?.devices ?? [] }
             }
-            await Self.close(devices, self.client)
+            await Self.close(cooled.union(devices), self.client)
         }
     }
 
@@ -54,7 +56,7 @@ extension Executor {
         }
     }
 
-    static func close(_ devices: [String], _ client: DeviceClient) async {
+    static func close(_ devices: Set<String>, _ client: DeviceClient) async {
         await withTaskGroup { tasks in
             for device in devices { tasks.addTask { await client.close(device) } }
         }

@@ -91,6 +91,9 @@ extension Executor {
                 guard state.partitions[assigned.partition]?.grant == assigned.grant else { return }
                 state.partitions[assigned.partition]?.ledger.retract(assigned.offset)
             }
+        case .elsewhere(let home):
+            guard await self.confirm(assigned, before: .end) else { return }
+            await self.forward(assigned, to: home)
         case .result(var result):
             // Who may have been replaced publishes nothing.
             guard await self.confirm(assigned, before: .end) else { return }

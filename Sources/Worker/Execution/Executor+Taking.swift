@@ -9,14 +9,13 @@ extension Executor {
     func consumer(_ consumer: KafkaConsumer, received records: [KafkaRecord]) {
         let now = Int64(Date().timeIntervalSince1970 * 1000)
         let taken = ContinuousClock.now
-        let partitionCount = try? self.producer.partitionCount(of: self.configuration.topics.tasks)
         var accepted: [AssignedTask] = []
-        var misfits: [(KafkaRecord, grant: Int, Misfit)] = []
+        var misfits: [(KafkaRecord, grant: Int, JobsError)] = []
         var crashed: [AssignedTask] = []
         var cancelled: [AssignedTask] = []
         var full: [TopicPartition] = []
         // Decoded before the lock is taken: acknowledgements and lanes wait for it.
-        let contents = records.map { self.read($0, partitionCount: partitionCount) }
+        let contents = records.map { self.read($0) }
         self.state.withLockedValue { state in
             for (record, content) in zip(records, contents) {
                 let name = record.topicPartition
@@ -30,7 +29,7 @@ extension Executor {
                     misfits.append((record, grant, misfit))
                 case .success(let task):
                     state.partitions[name]?.devices.insert(task.device)
-                    let assigned = AssignedTask(
+                    var assigned = AssignedTask(
                         task: task,
                         partition: name,
                         offset: record.offset,
@@ -41,6 +40,8 @@ extension Executor {
                         now: now,
                         maximumDeadline: self.configuration.maximumDeadline
                     )
+                    let home = self.home(of: task.device, among: state.taskPartitions)
+                    if let home, home != name.partition { assigned.stray = record }
                     if admission == .begunBefore {
                         crashed.append(assigned)
                     } else if state.cancellations.covers(task) {
@@ -71,52 +72,24 @@ extension Executor {
     /// A partition is paused while a whole batch still fits into its window.
     var windowLimit: Int { max(1, self.configuration.window - 1_000) }
 
-    enum Misfit: Error {
-        case deadLetter(code: String, reason: String)
-        /// The record's key belongs on another partition: written by another partitioner, or before partitions were added.
-        case elsewhere(Int32)
-    }
-
-    func read(_ record: KafkaRecord, partitionCount: Int32?) -> Result<DeviceTask, Misfit> {
+    func read(_ record: KafkaRecord) -> Result<DeviceTask, JobsError> {
         guard let value = record.value else {
-            return .failure(.deadLetter(code: "job.undecodable", reason: "the record has a null value"))
+            return .failure(JobsError(code: "job.undecodable", message: "the record has a null value"))
         }
-        do {
-            let task = try DeviceTask(decoding: value)
-            if let partitionCount {
-                let home = Murmur2.partition(of: Array(task.device.utf8), count: partitionCount)
-                if home != record.topicPartition.partition { return .failure(.elsewhere(home)) }
-            }
-            return .success(task)
-        } catch {
-            return .failure(.deadLetter(code: error.code, reason: error.message))
-        }
+        return Result { () throws(JobsError) in try DeviceTask(decoding: value) }
     }
 
-    func settle(_ record: KafkaRecord, grant: Int, _ misfit: Misfit) {
-        let replacement: ProducerRecord
-        switch misfit {
-        case .deadLetter(let code, let reason):
-            self.logger.warning(
-                "a task record can't be used",
-                metadata: [
-                    "partition": "\(record.topicPartition)", "offset": "\(record.offset)",
-                    "error": "\(code): \(reason)",
-                ]
-            )
-            replacement = DeadLetter.record(
-                for: record, topic: self.configuration.topics.deadLetters, code: code, reason: reason)
-        case .elsewhere(let home):
-            replacement = ProducerRecord(
-                topic: self.configuration.topics.tasks,
-                partition: home,
-                key: record.key,
-                value: record.value,
-                headers: record.headers
-            )
-        }
+    func settle(_ record: KafkaRecord, grant: Int, _ misfit: JobsError) {
+        self.logger.warning(
+            "a task record can't be used",
+            metadata: [
+                "partition": "\(record.topicPartition)", "offset": "\(record.offset)", "error": "\(misfit)",
+            ]
+        )
+        let letter = DeadLetter.record(
+            for: record, topic: self.configuration.topics.deadLetters, code: misfit.code, reason: misfit.message)
         let task = Settlement(partition: record.topicPartition, offset: record.offset, grant: grant)
-        Task { await self.publish(replacement, settling: task) }
+        Task { await self.publish(letter, settling: task) }
     }
 
     func reportCrash(_ assigned: AssignedTask) {
@@ -151,6 +124,7 @@ extension Executor {
                 guard await self.confirm(assigned, before: .start) else { return .abandoned(retracted: true) }
                 // After the lane knows that it runs: a cancellation that comes from now on interrupts it.
                 if self.isCancelled(assigned.task) { return .cancelledBeforeStart(assigned) }
+                if let home = self.newHome(of: assigned) { return .elsewhere(home) }
                 return await runner.run(
                     assigned,
                     confirm: { await self.confirm(assigned, before: .proceed) },

@@ -21,7 +21,7 @@ final class Executor: KafkaConsumerDelegate {
         var isDraining = false
         /// Results handed to the producer and not acknowledged.
         var unacknowledged = 0
-        /// Devices that had a task here: their sessions go with the partition.
+        /// Devices that had a task here, or are kept warm: their sessions go with the partition.
         var devices: Set<String> = []
     }
 
@@ -31,6 +31,10 @@ final class Executor: KafkaConsumerDelegate {
         var finishedTasks = 0
         var takenTasks = 0
         var lastProgress: ContinuousClock.Instant = .now
+        /// Partitions of the task topic, as far as known: by them devices have their homes. Never falls.
+        var taskPartitions: Int32?
+        /// The number that the devices' sessions have been looked through for.
+        var settledPartitions: Int32?
         var membership: Membership
         var cancellations: Cancellations
         /// What the last transactions committed, for proofs of membership between them.
@@ -53,6 +57,8 @@ final class Executor: KafkaConsumerDelegate {
     let replyTopics: ReplyTopics
     /// Where results wait for the next transaction; `nil` when each is published at once.
     let outbox: Outbox?
+    /// Whose sessions are kept open. Held while the set is found out and handed on, so that an older one never follows a newer one.
+    let warm = NIOLockedValueBox<Set<String>>([])
 
     init(configuration: WorkerConfiguration, client: DeviceClient, producer: KafkaProducer, logger: Logger) {
         self.configuration = configuration
@@ -79,12 +85,14 @@ final class Executor: KafkaConsumerDelegate {
 
     /// For health: what is owned, what waits, and when something last moved.
     var progress: WorkerStatus.Execution {
-        self.state.withLockedValue { state in
+        let warmDevices = self.warm.withLockedValue { $0.count }
+        return self.state.withLockedValue { state in
             WorkerStatus.Execution(
                 partitions: state.partitions.keys.sorted(),
                 unfinishedTasks: state.partitions.values.reduce(0) { $0 + $1.ledger.unfinishedCount },
                 takenTasks: state.takenTasks,
                 finishedTasks: state.finishedTasks,
+                warmDevices: warmDevices,
                 sinceProgress: .now - state.lastProgress
             )
         }
@@ -99,9 +107,9 @@ final class Executor: KafkaConsumerDelegate {
             case .some(let outbox): try await self.commitTransaction(outbox, of: consumer)
             }
         }
-        var ends: [TopicPartition: Int64] = [:]
+        var logs: [TopicPartition: Range<Int64>] = [:]
         do {
-            ends = try consumer.logEnds(of: partitions.filter { $0.offset != nil }.map(\.topicPartition))
+            logs = try consumer.logRanges(of: partitions.map(\.topicPartition))
         } catch {
             // Without the log's end an inherited map can't be trusted, and without the map finished work would be done again. So the worker
             // ends, and its partitions go to one that can read it.
@@ -110,7 +118,10 @@ final class Executor: KafkaConsumerDelegate {
             self.fail(error)
             return
         }
+        // Unknown for now, if no broker says it: then the watch over the homes finds out.
+        let taskPartitions = try? self.producer.partitionCount(of: self.configuration.topics.tasks, isFresh: true)
         self.state.withLockedValue { state in
+            if let taskPartitions { state.taskPartitions = max(state.taskPartitions ?? 0, taskPartitions) }
             for committed in partitions {
                 var metadata: LedgerMetadata?
                 if !committed.metadata.isEmpty {
@@ -122,12 +133,11 @@ final class Executor: KafkaConsumerDelegate {
                         )
                     }
                 }
+                let log = logs[committed.topicPartition] ?? 0..<0
                 state.partitions[committed.topicPartition] = Partition(
+                    // Where nothing was ever committed, reading begins with the log; said at once, so that its acknowledgement shows whose it is.
                     ledger: PartitionLedger(
-                        committed: committed.offset,
-                        metadata: metadata,
-                        logEnd: ends[committed.topicPartition] ?? 0
-                    ),
+                        committed: committed.offset ?? log.lowerBound, metadata: metadata, logEnd: log.upperBound),
                     grant: rebalance
                 )
             }
@@ -136,6 +146,8 @@ final class Executor: KafkaConsumerDelegate {
         self.logger.info(
             "partitions assigned",
             metadata: ["partitions": "\(partitions.map(\.topicPartition))", "rebalance": "\(rebalance)"])
+        // When its acknowledgement shows that the partitions are ours, the warm sessions are opened.
+        self.committer.commitSoon()
     }
 
     func consumer(_ consumer: KafkaConsumer, revoking partitions: [TopicPartition], rebalance: Int) {
@@ -159,13 +171,14 @@ final class Executor: KafkaConsumerDelegate {
             for partition in partitions { state.forget(partition) }
             return devices
         }
+        let cooled = self.keepWarm()
         self.logger.warning("partitions lost", metadata: ["partitions": "\(partitions)", "rebalance": "\(rebalance)"])
         let lanes = self.lanes
         let client = self.client
         let lost = Set(partitions)
         let work = Task {
             for group in lanes.groups { await group.abandon(lost) }
-            await Self.close(devices, client)
+            await Self.close(cooled.union(devices), client)
         }
         _ = Self.wait(work, atMost: .seconds(5))
     }

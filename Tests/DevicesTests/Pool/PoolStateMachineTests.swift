@@ -283,6 +283,17 @@ struct PoolStateMachineTests {
         #expect(pool.machine.warm.isEmpty)
     }
 
+    @Test("an opening that was decided upon while the key was warm is refused when it isn't any more")
+    func cooled() {
+        var pool = Pool(maximum: 2)
+        pool.machine.setWarm("a", true)
+        #expect(pool { $0.request("a", 0, 1, onlyIfWarm: true, &$1) } == ["open a#1"])
+        pool.machine.setWarm("b", true)
+        pool.machine.setWarm("b", false)
+        #expect(pool { $0.request("b", 0, 2, onlyIfWarm: true, &$1) } == ["2 refused: closed"])
+        #expect(pool.machine.entries["b"] == nil)
+    }
+
     @Test(
         "whatever happens: one connection a key, no more than the maximum, every waiter answered once",
         arguments: 0..<40)

@@ -27,14 +27,16 @@ final class Fleet {
 
     /// - Parameters:
     ///   - count: number of simulated devices, `dev-0001` and so on.
+    ///   - isWarm: their sessions are kept open.
     ///   - extraDevices: further entries of the inventory, as YAML.
     static func with(
         devices count: Int = 1,
         _ personality: Personality = .ciscoIOSXE,
+        isWarm: Bool = false,
         extraDevices: [String] = [],
         _ body: (Fleet) async throws -> Void
     ) async throws {
-        let fleet = try await Fleet(count, personality, extraDevices, cluster: Cluster.current)
+        let fleet = try await Fleet(count, personality, isWarm, extraDevices, cluster: Cluster.current)
         do {
             try await body(fleet)
         } catch {
@@ -44,7 +46,9 @@ final class Fleet {
         await fleet.tearDown()
     }
 
-    private init(_ count: Int, _ personality: Personality, _ extraDevices: [String], cluster: Cluster) async throws {
+    private init(
+        _ count: Int, _ personality: Personality, _ isWarm: Bool, _ extraDevices: [String], cluster: Cluster
+    ) async throws {
         self.cluster = cluster
         let topics = TopicNames(prefix: "test-\(UUID().uuidString.lowercased().prefix(13))")
         self.topics = topics
@@ -73,7 +77,7 @@ final class Fleet {
             devices:
               \((devices + extraDevices).joined(separator: "\n  "))
             groups:
-              lab: {tags: [lab]}
+              lab: {tags: [lab], warm: \(isWarm)}
 
             """
         try text.write(to: file, atomically: true, encoding: .utf8)
@@ -149,6 +153,9 @@ final class Fleet {
             )
         )
     }
+
+    /// A worker process, in the order of starting.
+    func process(_ index: Int) -> WorkerProcess { self.processes[index] }
 
     /// What the worker processes have logged.
     var journals: String {

@@ -40,7 +40,7 @@ struct RoundTripTests {
         }
     }
 
-    @Test("progress and control records decode to what was encoded")
+    @Test("progress, control and event records decode to what was encoded")
     func progressAndControl() throws {
         var generator = SeededGenerator()
         var buffer: [UInt8] = []
@@ -52,6 +52,10 @@ struct RoundTripTests {
             buffer.removeAll(keepingCapacity: true)
             control.encode(into: &buffer)
             #expect(try Control(decoding: buffer) == control, "seed \(generator.seed)")
+            let event = generator.event()
+            buffer.removeAll(keepingCapacity: true)
+            event.encode(into: &buffer)
+            #expect(try Event(decoding: buffer) == event, "seed \(generator.seed)")
         }
     }
 

@@ -21,16 +21,17 @@ struct SchemaTests {
         var instances: [SchemaValidator.Instance] = []
         for _ in 0..<150 {
             var (job, task, reply): ([UInt8], [UInt8], [UInt8]) = ([], [], [])
-            var (progress, control): ([UInt8], [UInt8]) = ([], [])
+            var (progress, control, event): ([UInt8], [UInt8], [UInt8]) = ([], [], [])
             generator.job().encode(into: &job)
             generator.task().encode(into: &task)
             let record = generator.reply()
             record.encode(into: &reply)
             generator.progress().encode(into: &progress)
             generator.control().encode(into: &control)
+            generator.event().encode(into: &event)
             instances += [
                 .init("job", job), .init("task", task), .init(record.type, reply), .init("progress", progress),
-                .init("control", control),
+                .init("control", control), .init("event", event),
             ]
         }
         for (instance, problems) in zip(instances, try await SchemaValidator.problems(in: instances)) {
@@ -77,7 +78,12 @@ struct SchemaTests {
             ("progress-mark", "type", .string("market")), ("control-cancel", "job", nil),
             ("control-cancel", "type", .string("kill")), ("control-cancel-devices", "devices", .array([])),
             ("control-close", "devices", nil), ("control-close", "devices", .array([.string("")])),
-            ("control-drain", "worker", .integer(1)),
+            ("control-drain", "worker", .integer(1)), ("event-session-opened", "session", nil),
+            ("event-session-opened", "elapsed", .integer(-1)), ("event-session-closed", "reason", nil),
+            ("event-session-lost", "code", .string("")), ("event-unreachable", "failures", .integer(0)),
+            ("event-recovered", "device", nil), ("event-recovered", "time", .string("now")),
+            ("event-recovered", "type", .string("device.gone")), ("event-hostkey", "message", nil),
+            ("event-credential", "pause", nil), ("event-credential", "worker", .integer(1)),
         ]
         let examples = Dictionary(uniqueKeysWithValues: try Repository.exampleRecords().map { ($0.name, $0.bytes) })
         var instances: [SchemaValidator.Instance] = []
@@ -92,6 +98,7 @@ struct SchemaTests {
                 switch type {
                 case "task": _ = try DeviceTask(decoding: bytes)
                 case "progress": _ = try JobProgress(decoding: bytes)
+                case "event": _ = try Event(decoding: bytes)
                 case "control": _ = try Control(decoding: bytes)
                 default: _ = try Reply(decoding: bytes)
                 }

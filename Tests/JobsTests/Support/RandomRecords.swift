@@ -72,6 +72,26 @@ extension SeededGenerator {
         }
     }
 
+    mutating func event() -> Event {
+        let kinds: [Event.Kind] = [
+            .sessionOpened(session: self.printable(1...40), elapsed: self.time()),
+            .sessionClosed(session: self.printable(1...40), reason: self.printable(1...20)),
+            .sessionLost(
+                session: self.printable(1...40), code: self.printable(1...20), message: self.printable(0...80)),
+            .deviceUnreachable(
+                code: self.printable(1...20), message: self.printable(0...80),
+                failures: .random(in: 1...100, using: &self), pause: self.time()),
+            .deviceRecovered,
+            .hostKeyChanged(message: self.printable(0...80)),
+            .credentialLocked(user: self.printable(0...20), scope: self.printable(0...20), pause: self.time()),
+        ]
+        return Event(
+            device: self.printable(1...40), worker: self.printable(1...40),
+            time: .random(in: 0...2_000_000_000_000, using: &self), kind: self.pick(kinds))
+    }
+
+    private mutating func time() -> Duration { .milliseconds(Int.random(in: 0...10_000_000, using: &self)) }
+
     mutating func control() -> Control {
         switch Int.random(in: 0..<3, using: &self) {
         case 0: .cancel(.init(job: self.printable(1...40), devices: self.list(0...3) { $0.printable(1...40) }))

@@ -1,0 +1,29 @@
+import Glibc
+import NIOConcurrencyHelpers
+
+/// The workers of a stage, by name, in the order of starting.
+final class WorkerProcesses: Sendable {
+    private let running = NIOLockedValueBox<[(name: String, process: ChildProcess)]>([])
+
+    var first: pid_t? { self.running.withLockedValue { $0.first?.process.identifier } }
+
+    func add(_ name: String, _ process: ChildProcess) { self.running.withLockedValue { $0.append((name, process)) } }
+
+    func stop(_ name: String) async {
+        let process = self.running.withLockedValue { running -> ChildProcess? in
+            guard let index = running.firstIndex(where: { $0.name == name }) else { return nil }
+            return running.remove(at: index).process
+        }
+        await process?.stop(within: .seconds(30))
+    }
+
+    func stopAll() async {
+        let processes = self.running.withLockedValue { running in
+            defer { running = [] }
+            return running.map(\.process)
+        }
+        await withTaskGroup { tasks in
+            for process in processes { tasks.addTask { await process.stop(within: .seconds(60)) } }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import Devices
+import Jobs
+import Kafka
+import Logging
+
+/// Which devices are this worker's: those whose home, the murmur2 partition of their name on the task topic, is assigned to it.
+extension Executor {
+    /// `nil` while the number of partitions is unknown.
+    func home(of device: String, among partitions: Int32?) -> Int32? {
+        partitions.map { Murmur2.partition(of: Array(device.utf8), count: $0) }
+    }
+
+    /// Where a task's device belongs, if that isn't where the task comes from.
+    func newHome(of assigned: AssignedTask) -> Int32? {
+        let count = self.state.withLockedValue { $0.taskPartitions }
+        guard let home = self.home(of: assigned.task.device, among: count), home != assigned.partition.partition else {
+            return nil
+        }
+        return home
+    }
+
+    /// Puts a task where its device belongs. The new owner opens a session of its own, so this one's must be gone before.
+    func forward(_ assigned: AssignedTask, to home: Int32) async {
+        let device = assigned.task.device
+        let partition = TopicPartition(assigned.partition.topic, home)
+        if self.state.withLockedValue({ $0.partitions[partition] == nil }) { await self.client.close(device) }
+        var value = assigned.stray?.value ?? []
+        if value.isEmpty { assigned.task.encode(into: &value) }
+        let record = ProducerRecord(
+            topic: partition.topic,
+            partition: home,
+            key: Array(device.utf8),
+            value: value,
+            headers: assigned.stray?.headers ?? []
+        )
+        await self.publish(record, settling: Settlement(assigned))
+    }
+
+    /// Keeps open the sessions of exactly those `warm` devices that are this worker's beyond doubt: their partition's first commit is acknowledged, and it isn't
+    /// being given up.
+    ///
+    /// - Returns: devices that are not to be kept open any more. Their sessions are the caller's to close.
+    @discardableResult
+    func keepWarm() -> Set<String> {
+        self.warm.withLockedValue { warm in
+            let (count, owned) = self.state.withLockedValue { state in
+                (state.taskPartitions, state.partitions.filter { $0.value.isOpened && !$0.value.isDraining }.map(\.key))
+            }
+            var devices: [Int32: Set<String>] = [:]
+            for partition in owned { devices[partition.partition] = [] }
+            if !owned.isEmpty {
+                for name in self.client.warmDeviceNames {
+                    guard let home = self.home(of: name, among: count) else { break }
+                    devices[home]?.insert(name)
+                }
+            }
+            let wanted = devices.values.reduce(into: Set<String>()) { $0.formUnion($1) }
+            guard wanted != warm else { return [] }
+            self.state.withLockedValue { state in
+                for partition in owned {
+                    state.partitions[partition]?.devices.formUnion(devices[partition.partition] ?? [])
+                }
+            }
+            self.client.keepWarm(wanted)
+            defer { warm = wanted }
+            return warm.subtracting(wanted)
+        }
+    }
+
+    /// Notices partitions that are added to the task topic, and devices that become warm with another inventory. Runs until cancelled.
+    func watchHomes() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: self.configuration.homeCheckInterval)
+            let topic = self.configuration.topics.tasks
+            guard
+                let count = try? await Blocking.run({ [producer] in
+                    try producer.partitionCount(of: topic, isFresh: true)
+                })
+            else { continue }
+            let old = self.state.withLockedValue { state -> Int32? in
+                state.taskPartitions = max(state.taskPartitions ?? 0, count)
+                defer { state.settledPartitions = state.taskPartitions }
+                return state.settledPartitions
+            }
+            self.keepWarm()
+            guard let old, old < count else { continue }
+            let moved = self.takeMoved()
+            self.logger.notice(
+                "partitions were added to the task topic; devices move",
+                metadata: ["partitions": "\(count)", "before": "\(old)", "moved": "\(moved.count)"])
+            // What runs may end; what waits is forwarded when its turn comes.
+            await self.close(moved)
+        }
+    }
+
+    /// Devices with a session or tasks here whose home is another worker's now. They stay with their old partition, which may still have tasks for
+    /// them; those whose new home is here too go with that one from now on.
+    private func takeMoved() -> [String] {
+        self.state.withLockedValue { state in
+            var moved: [String] = []
+            for (partition, content) in state.partitions {
+                for device in content.devices {
+                    guard let home = self.home(of: device, among: state.taskPartitions), home != partition.partition
+                    else { continue }
+                    let name = TopicPartition(partition.topic, home)
+                    if state.partitions[name] == nil {
+                        moved.append(device)
+                    } else {
+                        state.partitions[partition]?.devices.remove(device)
+                        state.partitions[name]?.devices.insert(device)
+                    }
+                }
+            }
+            return moved
+        }
+    }
+}

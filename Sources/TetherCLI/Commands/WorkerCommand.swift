@@ -61,6 +61,12 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Devices that one job may come to; a larger one is rejected.")
     var maxTargets = 100_000
 
+    @Option(
+        help: ArgumentHelp(
+            "Folder that jobs may read files from and write files to, and nothing outside of it. Without it, jobs that name files are refused.",
+            valueName: "path"))
+    var artifacts: String?
+
     @Option(help: ArgumentHelp("Serve /health/live and /health/ready here.", valueName: "host:port"))
     var health: String?
 
@@ -84,7 +90,8 @@ struct WorkerCommand: AsyncParsableCommand {
                 resultDelivery: self.results,
                 duplicateWindow: self.duplicateWindow.duration,
                 allowsAdHocTargets: self.allowAdHocTargets,
-                maximumTargets: self.maxTargets
+                maximumTargets: self.maxTargets,
+                artifacts: self.artifacts
             ),
             devices: devices,
             logger: logger
@@ -113,6 +120,14 @@ struct WorkerCommand: AsyncParsableCommand {
         let haste = SecondSignal(logger: logger)
         defer { haste.stop() }
         try await group.run()
+    }
+
+    func validate() throws {
+        guard let artifacts else { return }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: artifacts, isDirectory: &isFolder), isFolder.boolValue else {
+            throw ValidationError("There is no folder \(artifacts) for --artifacts.")
+        }
     }
 
     private func parsedRoles() throws -> Set<WorkerConfiguration.Role> {

@@ -16,7 +16,7 @@ final class Fleet {
     let inventory: String
     let replies: TopicLog
     let deadLetters: TopicLog
-    private let folder: URL
+    let folder: URL
     private var inProcess: [InProcessWorker] = []
     var workers: [InProcessWorker] { self.inProcess }
     private var processes: [WorkerProcess] = []
@@ -28,13 +28,15 @@ final class Fleet {
     /// - Parameters:
     ///   - count: number of simulated devices, `dev-0001` and so on.
     ///   - extraDevices: further entries of the inventory, as YAML.
+    ///   - sections: further sections of the inventory, as YAML.
     static func with(
         devices count: Int = 1,
         _ personality: Personality = .ciscoIOSXE,
         extraDevices: [String] = [],
+        sections: String = "",
         _ body: (Fleet) async throws -> Void
     ) async throws {
-        let fleet = try await Fleet(count, personality, extraDevices, cluster: Cluster.current)
+        let fleet = try await Fleet(count, personality, extraDevices, sections, cluster: Cluster.current)
         do {
             try await body(fleet)
         } catch {
@@ -44,7 +46,9 @@ final class Fleet {
         await fleet.tearDown()
     }
 
-    private init(_ count: Int, _ personality: Personality, _ extraDevices: [String], cluster: Cluster) async throws {
+    private init(
+        _ count: Int, _ personality: Personality, _ extraDevices: [String], _ sections: String, cluster: Cluster
+    ) async throws {
         self.cluster = cluster
         let topics = TopicNames(prefix: "test-\(UUID().uuidString.lowercased().prefix(13))")
         self.topics = topics
@@ -74,6 +78,7 @@ final class Fleet {
               \((devices + extraDevices).joined(separator: "\n  "))
             groups:
               lab: {tags: [lab]}
+            \(sections)
 
             """
         try text.write(to: file, atomically: true, encoding: .utf8)
@@ -197,6 +202,14 @@ final class Fleet {
             ),
             key: key
         )
+    }
+
+    /// Writes a job for one device and waits for its result.
+    func perform(_ operation: Jobs.Operation, on device: String, id: String = UUID().uuidString, effect: Effect? = nil)
+        async throws -> DeviceResult
+    {
+        try await self.submit(Job(id: id, targets: [device], operation: operation, effect: effect))
+        return try await self.replies.result(of: id)
     }
 
     func write(

@@ -182,6 +182,42 @@ extension Integration {
         }
 
         @Test(
+            "a worker that dies in a job's steps: before the first change they run again, after it nobody repeats them")
+        func killed() async throws {
+            try await Fleet.with { fleet in
+                // So short that a successor under the same name is not kept waiting.
+                let arguments = ["--session-timeout", "6s"]
+                var worker = try await fleet.startProcesses("worker", arguments: arguments)[0]
+                fleet.device.setResponseDelay(.milliseconds(300))
+                let lines = ["interface Loopback7"] + (1...30).map { "description \($0)" }
+                let reads = (1...20).map { _ in Command("show clock") }
+                let steps: [Jobs.Operation] = [.run(reads), .configure(.init(.list(lines)))]
+                for (job, last) in [("reading", "show clock"), ("changing", "description 3")] {
+                    let before = fleet.device.commands.count
+                    try await fleet.submit(Job(id: job, targets: [fleet.device.name], operation: .steps(steps)))
+                    try await until("\(job) is under way") {
+                        fleet.device.commands.dropFirst(before).contains { $0.command.contains(last) }
+                    }
+                    worker.send(signal: SIGKILL)
+                    _ = try await worker.process.end()
+                    if job == "reading" { fleet.device.setResponseDelay(.zero) }
+                    try await fleet.startAgain("worker", arguments: arguments)
+                    let result = try await fleet.replies.result(of: job)
+                    let changes = fleet.device.commands.dropFirst(before).count { $0.command.contains("description 2") }
+                    if job == "reading" {
+                        #expect(result.outcome == .succeeded, "\(result)")
+                        #expect(changes == 11, "description 2 and 20 to 29, once each")
+                    } else {
+                        #expect(result.outcome == .unknown && result.error?.code == "worker.crashed", "\(result)")
+                        #expect(changes == 1)
+                    }
+                    worker = try #require(fleet.runningProcesses.first)
+                    fleet.device.setResponseDelay(.milliseconds(300))
+                }
+            }
+        }
+
+        @Test(
             "what a worker refuses, it refuses before it logs in",
             arguments: [
                 (.upload(.init(.file("a", sha256: nil), remotePath: "a")), false, "artifacts.disabled"),

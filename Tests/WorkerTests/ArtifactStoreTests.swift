@@ -90,7 +90,7 @@ import Testing
 
     @Test("what stands for a name is one part of a path, whatever the name is, and replaced once")
     func names() {
-        var name = DestinationName(device: "../r/1", job: "{device}", date: "2026-11-22")
+        var name = DestinationName(device: "../r/1", job: "{device}", submitted: 1_795_341_600_000)
         #expect(name.path("backups/{date}/{device}-{job}-{x}{") == "backups/2026-11-22/_._r_1-{device}-{x}{")
         #expect(name.url("https://h/{device}?a={job}") == "https://h/..%2Fr%2F1?a=%7Bdevice%7D")
         name.device = "192.0.2.7:22"
@@ -99,11 +99,10 @@ import Testing
 }
 
 extension DestinationName {
-    fileprivate init(device: String, job: String, date: String) {
+    fileprivate init(device: String, job: String, submitted: Int64) {
         self.init(
             of: .init(
-                id: "", job: job, device: device, operation: .probe, effect: .read, deadline: 0, submitted: 0,
+                id: "", job: job, device: device, operation: .probe, effect: .read, deadline: 0, submitted: submitted,
                 replyTo: ""))
-        self.date = date
     }
 }

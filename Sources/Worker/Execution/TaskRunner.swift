@@ -205,7 +205,6 @@ struct TaskRunner: Sendable {
         } catch {
             throw .notNoted
         }
-        run.hasSent = false
         run.isBegun = true
     }
 

@@ -5,14 +5,19 @@ import Jobs
 struct DestinationName {
     var device: String
     var job: String
-    /// The day (UTC) on which the job was submitted, so that a task that is run again writes the same file.
-    var date: String
+    /// In milliseconds since 1970.
+    var submitted: Int64
 
     init(of task: DeviceTask) {
         self.device = task.device
         self.job = task.job
-        let seconds = Double(min(max(task.submitted, 0), 253_402_300_799_999)) / 1000
-        self.date = String(Date(timeIntervalSince1970: seconds).ISO8601Format().prefix(10))
+        self.submitted = task.submitted
+    }
+
+    /// The day (UTC) on which the job was submitted, so that a task that is run again writes the same file.
+    private var date: String {
+        let seconds = Double(min(max(self.submitted, 0), 253_402_300_799_999)) / 1000
+        return String(Date(timeIntervalSince1970: seconds).ISO8601Format().prefix(10))
     }
 
     /// In a path: what stands for a part of it stays one part, whatever characters a device's or a job's name has.

@@ -155,6 +155,8 @@ final class Fleet {
         )
     }
 
+    var runningProcesses: [WorkerProcess] { self.processes.filter(\.isRunning) }
+
     /// What the worker processes have logged.
     var journals: String {
         self.processes.map { "-- process \($0.process.processIdentifier)\n\($0.journal)" }.joined(separator: "\n")

@@ -19,7 +19,8 @@ import Testing
             ),
             inventory: try Inventory(devices: devices, groups: ["core": ["r1", "r2"]]),
             taskPartitions: 8,
-            isReadOnly: { command, platform in command.hasPrefix("show") && platform == "cisco_iosxe" }
+            isReadOnly: { command, platform in command.hasPrefix("show") && platform == "cisco_iosxe" },
+            sequence: { name, platform in name == "health" && platform == "cisco_iosxe" ? ["show version"] : nil }
         )
     }
 
@@ -73,6 +74,49 @@ import Testing
         let records = try self.plan(#"{"targets":["r1","sw1"],"operation":{"type":"run","commands":["show version"]}}"#)
         let tasks = try records.dropFirst(2).map { try DeviceTask(decoding: #require($0.value)) }
         #expect(tasks.map(\.effect) == [.read, .change])
+    }
+
+    @Test("a sequence becomes what it stands for on each platform; where it stands for nothing, the device is refused")
+    func sequences() throws {
+        for steps in [false, true] {
+            let sequence = #"{"type":"sequence","name":"health"}"#
+            let operation = steps ? #"{"type":"steps","steps":[{"type":"probe"},\#(sequence)]}"# : sequence
+            let records = try self.plan(#"{"id":"j","targets":["r1","sw1"],"operation":\#(operation)}"#)
+            let tasks = try records.filter { $0.topic == "tether.tasks" }.map {
+                try DeviceTask(decoding: #require($0.value))
+            }
+            let resolved = Operation.sequence(.init("health", commands: [Command("show version")]))
+            #expect(tasks.map(\.device) == ["r1"])
+            #expect(tasks[0].operation == (steps ? .steps([.probe, resolved]) : resolved))
+            #expect(tasks[0].effect == .read)
+            guard case .result(let result) = try self.reply(#require(records.last)) else { throw Unexpected() }
+            #expect(result.device == "sw1" && result.outcome == .rejected)
+            #expect(result.error?.code == "operation.unsupported")
+        }
+    }
+
+    @Test(
+        "what an operation changes decides its effect",
+        arguments: [
+            (#"{"type":"configure","lines":["a"]}"#, .change),
+            (#"{"type":"configure","lines":["a"],"commit":"dry_run"}"#, .read),
+            (#"{"type":"configure","commit":"confirm"}"#, .change),
+            (#"{"type":"upload","source":{"inline":""},"remote_path":"a"}"#, .change),
+            (#"{"type":"download","remote_file":"a"}"#, .read), (#"{"type":"backup"}"#, .read),
+            (#"{"type":"diff","against":{"text":"a"}}"#, .read), (#"{"type":"close"}"#, .read),
+            (#"{"type":"diff","against":{"text":"a"},"command":"reload"}"#, .change),
+            (#"{"type":"check","assertions":[{"command":"show clock","contains":"a"}]}"#, .read),
+            (#"{"type":"check","assertions":[{"command":"reload","contains":"a"}]}"#, .change),
+            (#"{"type":"run","commands":[{"command":"show x","ends_session":true}]}"#, .change),
+            (#"{"type":"run","commands":[{"command":"show x","mode":"configuration"}]}"#, .change),
+            (#"{"type":"run","commands":[{"command":"show x","answers":[{"expect":"a","answer":"b"}]}]}"#, .change),
+            (#"{"type":"run","commands":[{"command":"show x","fail_when":["a"]}]}"#, .read),
+            (#"{"type":"steps","steps":[{"type":"backup"},{"type":"probe"}]}"#, .read),
+            (#"{"type":"steps","steps":[{"type":"backup"},{"type":"configure","lines":["a"]}]}"#, .change),
+        ] as [(String, Effect)])
+    func operationEffects(operation: String, effect: Effect) throws {
+        let records = try self.plan(#"{"targets":["r1"],"operation":\#(operation)}"#)
+        #expect(try DeviceTask(decoding: #require(records.last?.value)).effect == effect)
     }
 
     @Test("a name that stands for nothing gets its own terminal result, and counts as a task")

@@ -15,6 +15,8 @@
 ///   netops: {user: netops, password: {file: /run/secrets/netops}}
 /// auth_domains:
 ///   tacacs: {max_logins: 20, logins_per_second: 10}
+/// sequences:
+///   health: {cisco_iosxe: [show version, show processes cpu], default: [show version]}
 /// devices:
 ///   router1: {host: 192.0.2.1, tags: [edge, berlin], password: {env: ROUTER1_PASSWORD}}
 ///   server1: {host: server1.example.net, device_type: linux, private_key: ~/.ssh/automation}
@@ -31,6 +33,8 @@ public struct Inventory: Sendable {
     let namedCredentials: [String: Credential]
     /// `auth_domains:` of the file: bounds for the authentication services that devices name with `auth_domain`.
     let authDomains: [String: LoginPolicy.Domain]
+    /// `sequences:` of the file: commands by name, then by platform or `default`.
+    let sequences: [String: [String: [String]]]
     /// One reference, so that an inventory of any size is copied at the cost of one.
     let contents: InventoryContents
 
@@ -59,6 +63,7 @@ public struct Inventory: Sendable {
         self.defaults = draft.defaults
         self.namedCredentials = draft.credentials
         self.authDomains = draft.authDomains
+        self.sequences = draft.sequences
         self.contents = try InventoryContents(draft)
     }
 

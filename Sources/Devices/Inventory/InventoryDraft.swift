@@ -4,6 +4,8 @@ struct InventoryDraft {
     var defaults = Inventory.Defaults()
     var credentials: [String: Credential] = [:]
     var authDomains: [String: LoginPolicy.Domain] = [:]
+    /// By name, then by platform or `default`.
+    var sequences: [String: [String: [String]]] = [:]
     private(set) var devices: [DeviceDraft] = []
     private(set) var groups: [GroupDraft] = []
     private var devicePlaces: [String: InventoryPlace?] = [:]

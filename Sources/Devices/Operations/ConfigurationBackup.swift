@@ -6,6 +6,8 @@ public struct ConfigurationBackup: Sendable, Hashable {
     public struct Part: Sendable, Hashable {
         public var command: String
         public var output: [UInt8]
+        /// From the command's turn until the next prompt or the exit status.
+        public var elapsed: Duration
     }
 
     public var device: String
@@ -36,7 +38,7 @@ extension DeviceSession {
             for step in platform.backup {
                 let answer = try await self.run(step, in: turn)
                 try self.refuseFailure(answer)
-                parts.append(.init(command: answer.command, output: answer.output))
+                parts.append(.init(command: answer.command, output: answer.output, elapsed: answer.elapsed))
             }
             return parts
         }

@@ -17,8 +17,10 @@ public struct DiffResult: Sendable, Hashable {
     /// Lines that only the baseline has, and that only the device has.
     public var removed: Int
     public var added: Int
+    /// The commands that were compared, with what the device told.
+    public var parts: [ConfigurationBackup.Part]
     /// What the device told, whole.
-    public var current: String
+    public var current: String { String(decoding: self.parts.flatMap(\.output), as: UTF8.self) }
 
     public var hasChanged: Bool { self.removed > 0 || self.added > 0 }
 }
@@ -43,20 +45,21 @@ extension DeviceSession {
             throw DeviceCommand.invalid(self.device.name, "\(error)")
         }
         let (name, old) = try await self.text(of: baseline)
-        let current: String
+        let parts: [ConfigurationBackup.Part]
         if let command {
             let answer = try await self.runAlone(command)
             try self.refuseFailure(answer)
-            current = answer.text
+            parts = [.init(command: answer.command, output: answer.output, elapsed: answer.elapsed)]
         } else {
-            current = try await self.backup().text
+            parts = try await self.backup().parts
         }
+        let current = String(decoding: parts.flatMap(\.output), as: UTF8.self)
         let difference = TextDifference(Self.lines(of: old, but: ignored), Self.lines(of: current, but: ignored))
         return DiffResult(
             unified: difference.unified(from: name, to: self.device.name),
             removed: difference.removed,
             added: difference.inserted,
-            current: current
+            parts: parts
         )
     }
 

@@ -325,6 +325,19 @@ public final class DeviceClient: Sendable {
         self.library.platform(named: platform)?.isReadOnly(command) ?? false
     }
 
+    /// The commands that the inventory has under a name for a platform (by any of its names), else those for `default`; `nil` when it has neither.
+    package func sequence(named name: String, platform: String) -> [String]? {
+        guard let platforms = self.inventory.sequences[name] else { return nil }
+        if let own = platforms[platform] { return own }
+        if let wanted = self.library.platform(named: platform)?.name {
+            for (key, commands) in platforms.sorted(by: { $0.key < $1.key })
+            where self.library.platform(named: key)?.name == wanted {
+                return commands
+            }
+        }
+        return platforms["default"]
+    }
+
     /// Where a device's session lives: the same for the life of the client.
     ///
     /// A task that prefers this executor runs commands on the device without waking another thread. Measured, that is no faster than the default

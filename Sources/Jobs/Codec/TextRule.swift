@@ -10,6 +10,12 @@ struct TextRule: Sendable {
         case printable
         /// As printable, and more than white space.
         case command
+        /// Text of several lines: anything but NUL.
+        case document
+        /// One line, or a single key such as the return key; may be empty.
+        case answer
+        /// An `http` or `https` address without blanks.
+        case url
         /// Kafka's rule for topic names (`org.apache.kafka.common.internals.Topic`).
         case topic
         /// Exactly that many lower-case hexadecimal digits.
@@ -25,10 +31,18 @@ struct TextRule: Sendable {
     static let headerName = TextRule(what: "a header name", maximumBytes: 128, syntax: .printable)
     static let topic = TextRule(what: "a topic name", maximumBytes: 249, syntax: .topic)
     static let command = TextRule(what: "a command", maximumBytes: 65_536, syntax: .command)
+    static let pattern = TextRule(what: "a regular expression", maximumBytes: 4096, syntax: .printable)
+    static let answer = TextRule(what: "an answer", maximumBytes: 4096, syntax: .answer)
+    static let expectation = TextRule(what: "a text", maximumBytes: 65_536, syntax: .printable)
+    static let devicePath = TextRule(what: "a path on the device", maximumBytes: 4096, syntax: .printable)
+    static let path = TextRule(what: "a path", maximumBytes: 1024, syntax: .printable)
+    static let url = TextRule(what: "an address", maximumBytes: 8192, syntax: .url)
+    static let document = TextRule(what: "a text", maximumBytes: Operation.maximumTextBytes, syntax: .document)
     static let sha256 = TextRule(what: "a SHA-256 value", maximumBytes: 64, syntax: .hexadecimal(64))
 
     /// - Throws: what is wrong with `text`, without repeating it: a command may hold a secret.
     func check(_ text: String) throws(FieldError) {
+        if case .answer = self.syntax, text.isEmpty { return }
         guard !text.isEmpty else { throw FieldError("expected \(self.what), found an empty string") }
         guard text.utf8.count <= self.maximumBytes else {
             throw FieldError("expected \(self.what) of at most \(self.maximumBytes) bytes, found \(text.utf8.count)")
@@ -40,6 +54,27 @@ struct TextRule: Sendable {
             try self.checkPrintable(text)
             guard text.contains(where: { !$0.isWhitespace }) else {
                 throw FieldError("expected a command, found only white space")
+            }
+        case .document:
+            guard !text.utf8.contains(0) else { throw FieldError("\(self.what) can't hold U+0000") }
+        case .answer:
+            if text.unicodeScalars.count > 1 { try self.checkPrintable(text) }
+        case .url:
+            try self.checkPrintable(text)
+            let scheme = text.utf8.prefix { $0 != UInt8(ascii: ":") }
+            guard ["http", "https"].contains(String(decoding: scheme, as: UTF8.self)),
+                text.utf8.dropFirst(scheme.count).starts(with: "://".utf8), text.utf8.count > scheme.count + 3,
+                text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+            else {
+                // Never the value: its query may be a secret.
+                throw FieldError("expected an http or https address in ASCII without blanks")
+            }
+            guard
+                !text.utf8.dropFirst(scheme.count + 3).prefix(while: {
+                    $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?")
+                }).contains(UInt8(ascii: "@"))
+            else {
+                throw FieldError("an address can't hold a user name or a password")
             }
         case .topic:
             guard text.utf8.allSatisfy(Self.isTopicCharacter), text != ".", text != ".." else {

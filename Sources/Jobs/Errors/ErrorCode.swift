@@ -145,8 +145,27 @@ extension ErrorCode {
     package static let diffBaseline = ErrorCode(
         "diff.baseline", "What the device was to be compared with can't be read.")
 
+    package static let checkFailed = ErrorCode(
+        "check.failed", "An assertion doesn't hold for what the device told; the message names it.", reached: true)
+
     // MARK: The file
 
+    package static let artifactsDisabled = ErrorCode(
+        "artifacts.disabled", "The worker has no artifact folder (`--artifacts`), so jobs can't name files.")
+    package static let artifactsRefused = ErrorCode(
+        "artifacts.refused",
+        "The path is not a relative one without `..`, or leads through a symbolic link, or to something else than a plain file."
+    )
+    package static let artifactsFailed = ErrorCode(
+        "artifacts.failed", "A file of the artifact folder can't be read or written; the message says why.",
+        reached: true)
+    package static let urlRefused = ErrorCode(
+        "url.refused", "The address, or one that it redirects to, is not one that the worker takes.", reached: true)
+    package static let urlFailed = ErrorCode(
+        "url.failed", "The address can't be read or written; the message holds the server's status.", reached: true,
+        retriable: true)
+    package static let transferTooLarge = ErrorCode(
+        "transfer.too_large", "The file is larger than the worker takes; the message names the limit.", reached: true)
     package static let transferRefused = ErrorCode(
         "transfer.refused", "The device offers no file transfer of the kind that was asked for.")
     package static let transferNoSuchFile = ErrorCode(
@@ -199,7 +218,8 @@ extension ErrorCode {
         sessionLost, sessionClosed, sessionLimit, clientClosed, promptTimeout, privilegeDenied, dialogueQuestion,
         dialogueEcho, dialogueInterrupt, dialogueState,
         commandInvalid, commandRejected, commandExitStatus, commandTimeout, outputTooLarge,
-        operationUnsupported, backupUnwritable, diffBaseline,
+        operationUnsupported, backupUnwritable, diffBaseline, checkFailed,
+        artifactsDisabled, artifactsRefused, artifactsFailed, urlRefused, urlFailed, transferTooLarge,
         transferRefused, transferNoSuchFile, transferDenied, transferNoSpace, transferFailed, transferIncomplete,
         transferTimeout, transferMismatch, transferCorrupt,
         deadlineExceeded, cancelled, workerCrashed, workerStopping, `internal`,

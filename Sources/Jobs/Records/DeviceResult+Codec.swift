@@ -9,6 +9,7 @@ extension DeviceResult {
             commands: try fields.list("commands", of: "command results") { value throws(FieldError) in
                 try CommandOutcome(Fields(value, "an object"))
             } ?? [],
+            detail: try OperationDetail(fields),
             attempts: try fields.requiredInteger("attempts", 0...Int.max),
             session: try fields.optional("session") { value throws(FieldError) in
                 let session = try Fields(value, "an object")
@@ -40,6 +41,7 @@ extension DeviceResult {
         self.error?.write(to: &writer)
         writer.name("commands")
         writer.array(self.commands) { writer, command in command.write(to: &writer) }
+        self.detail?.write(to: &writer)
         writer.field("attempts", self.attempts)
         if let session = self.session {
             writer.name("session")
@@ -76,6 +78,7 @@ extension CommandOutcome {
             outputBytes: try fields.requiredInteger("output_bytes", 0...Int.max),
             outputSHA256: try fields.text("output_sha256", .sha256),
             exitStatus: try fields.integer("exit_status", Int.min...Int.max),
+            endedSession: try fields.bool("ended_session"),
             elapsed: try fields.seconds("elapsed"),
             error: try fields.optional("error") { value throws(FieldError) in try ErrorDescription(value) }
         )
@@ -89,6 +92,7 @@ extension CommandOutcome {
             writer.field("output_bytes", self.outputBytes)
             writer.field("output_sha256", self.outputSHA256)
             if let status = self.exitStatus { writer.field("exit_status", status) }
+            writer.flag("ended_session", self.endedSession)
             writer.field("elapsed", seconds: self.elapsed)
             self.error?.write(to: &writer)
         }
@@ -101,7 +105,8 @@ extension ErrorDescription {
         self.init(
             code: try fields.requiredText("code", .derivedID),
             message: try fields.required("message") { value throws(FieldError) in try Fields.anyText(value) },
-            retriable: try fields.bool("retriable")
+            retriable: try fields.bool("retriable"),
+            question: try fields.anyText("question")
         )
     }
 
@@ -112,6 +117,7 @@ extension ErrorDescription {
             writer.field("message", self.message)
             writer.name("retriable")
             writer.bool(self.retriable)
+            writer.field("question", self.question)
         }
     }
 }

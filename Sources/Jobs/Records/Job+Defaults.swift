@@ -19,7 +19,7 @@ extension Job {
         }
     }
 
-    /// The job's own word on its effect, else what the commands say.
+    /// The job's own word on its effect, else what the operation says.
     /// - Parameter isReadOnly: whether a command changes nothing on the device's platform.
     package func effect(isReadOnly: (String) -> Bool) -> Effect {
         self.effect ?? self.operation.defaultEffect(isReadOnly: isReadOnly)
@@ -36,12 +36,26 @@ extension Job {
 }
 
 extension Operation {
-    /// What running the operation again would do, where the job doesn't say: `read` when every command only reads, else `change`.
+    /// What running the operation again would do, where the job doesn't say: `read` when it only reads, else `change`. Commands decide by the
+    /// platform's list, wherever they stand; of several steps, the strongest counts.
     package func defaultEffect(isReadOnly: (String) -> Bool) -> Effect {
         switch self {
-        case .run(let commands): commands.allSatisfy { isReadOnly($0.text) } ? .read : .change
-        case .probe: .read
+        case .run(let commands): commands.allSatisfy { $0.onlyReads(isReadOnly) } ? .read : .change
+        case .sequence(let sequence): sequence.commands.allSatisfy { $0.onlyReads(isReadOnly) } ? .read : .change
+        case .configure(let configure): configure.commit == .dryRun ? .read : .change
+        case .upload: .change
+        case .diff(let diff): diff.command?.onlyReads(isReadOnly) ?? true ? .read : .change
+        case .check(let assertions): assertions.allSatisfy { $0.command.onlyReads(isReadOnly) } ? .read : .change
+        case .download, .backup, .probe, .close: .read
+        case .steps(let steps): steps.allSatisfy { $0.defaultEffect(isReadOnly: isReadOnly) == .read } ? .read : .change
         }
+    }
+}
+
+extension Command {
+    /// A mode, an answer, or the end of the session: what the platform's list says of the text alone doesn't hold for those.
+    fileprivate func onlyReads(_ isReadOnly: (String) -> Bool) -> Bool {
+        self.mode == nil && self.answers.isEmpty && !self.endsSession && isReadOnly(self.text)
     }
 }
 

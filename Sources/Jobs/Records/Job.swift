@@ -46,26 +46,6 @@ package struct Job: Sendable, Hashable {
     }
 }
 
-/// What to do on each device.
-package enum Operation: Sendable, Hashable {
-    /// Commands, in order; the first that fails ends the task.
-    case run([Command])
-    /// Open the session, or prove that the open one is alive.
-    case probe
-}
-
-/// One command of a `run`.
-package struct Command: Sendable, Hashable {
-    package var text: String
-    /// `nil`: the platform's or configuration's default.
-    package var timeout: Duration?
-
-    package init(_ text: String, timeout: Duration? = nil) {
-        self.text = text
-        self.timeout = timeout
-    }
-}
-
 /// Whether running an operation again does harm. Decides what happens after a crash and whether a retry is allowed.
 package enum Effect: String, Sendable, Hashable, CaseIterable {
     /// Changes nothing; may be run again.

@@ -146,6 +146,8 @@ package struct DeviceResult: Sendable, Hashable {
     package var error: ErrorDescription?
     /// One entry for each command that was begun, in order; partial results of a failed task are kept.
     package var commands: [CommandOutcome]
+    /// What is to be told besides the commands' output: which of them, depends on the operation.
+    package var detail: OperationDetail?
     /// How often the device was tried, counting from 1; 0 when it never was.
     package var attempts: Int
     package var session: SessionDescription?
@@ -162,6 +164,7 @@ package struct DeviceResult: Sendable, Hashable {
         outcome: Outcome,
         error: ErrorDescription? = nil,
         commands: [CommandOutcome] = [],
+        detail: OperationDetail? = nil,
         attempts: Int = 0,
         session: SessionDescription? = nil,
         owner: Owner? = nil,
@@ -175,6 +178,7 @@ package struct DeviceResult: Sendable, Hashable {
         self.outcome = outcome
         self.error = error
         self.commands = commands
+        self.detail = detail
         self.attempts = attempts
         self.session = session
         self.owner = owner
@@ -248,6 +252,8 @@ package struct CommandOutcome: Sendable, Hashable {
     package var outputSHA256: String?
     /// Exit status, where the platform has one (`linux`).
     package var exitStatus: Int?
+    /// The device ended the session, as the command was declared to make it do.
+    package var endedSession: Bool
     package var elapsed: Duration
     package var error: ErrorDescription?
 
@@ -258,6 +264,7 @@ package struct CommandOutcome: Sendable, Hashable {
         outputBytes: Int = 0,
         outputSHA256: String? = nil,
         exitStatus: Int? = nil,
+        endedSession: Bool = false,
         elapsed: Duration = .zero,
         error: ErrorDescription? = nil
     ) {
@@ -267,6 +274,7 @@ package struct CommandOutcome: Sendable, Hashable {
         self.outputBytes = outputBytes
         self.outputSHA256 = outputSHA256
         self.exitStatus = exitStatus
+        self.endedSession = endedSession
         self.elapsed = elapsed
         self.error = error
     }
@@ -280,8 +288,11 @@ package struct ErrorDescription: Sendable, Hashable {
     package var message: String
     /// Whether the same job may succeed when it is sent again.
     package var retriable: Bool
+    /// The question that the device put and nobody had an answer for.
+    package var question: String?
 
-    package init(code: String, message: String, retriable: Bool) {
+    package init(code: String, message: String, retriable: Bool, question: String? = nil) {
+        self.question = question
         self.code = code
         self.message = message
         self.retriable = retriable

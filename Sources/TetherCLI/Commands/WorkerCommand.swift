@@ -62,6 +62,11 @@ struct WorkerCommand: AsyncParsableCommand {
     var maxTargets = 100_000
 
     @OptionGroup(title: "Sessions") var sessions: SessionOptions
+    @Option(
+        help: ArgumentHelp(
+            "Folder that jobs may read files from and write files to, and nothing outside of it. Without it, jobs that name files are refused.",
+            valueName: "path"))
+    var artifacts: String?
 
     @Option(help: ArgumentHelp("Serve /health/live and /health/ready here.", valueName: "host:port"))
     var health: String?
@@ -94,7 +99,8 @@ struct WorkerCommand: AsyncParsableCommand {
                 resultDelivery: self.results,
                 duplicateWindow: self.duplicateWindow.duration,
                 allowsAdHocTargets: self.allowAdHocTargets,
-                maximumTargets: self.maxTargets
+                maximumTargets: self.maxTargets,
+                artifacts: self.artifacts
             ),
             devices: devices,
             logger: logger
@@ -137,6 +143,14 @@ struct WorkerCommand: AsyncParsableCommand {
             logger.warning(
                 "fewer files may be open than --max-sessions needs: raise the hard limit (ulimit -Hn)",
                 metadata: ["limit": "\(limit.rlim_max)", "needed": "\(needed)"])
+        }
+    }
+
+    func validate() throws {
+        guard let artifacts else { return }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: artifacts, isDirectory: &isFolder), isFolder.boolValue else {
+            throw ValidationError("There is no folder \(artifacts) for --artifacts.")
         }
     }
 

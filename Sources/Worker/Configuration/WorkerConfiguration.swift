@@ -56,6 +56,12 @@ package struct WorkerConfiguration: Sendable {
     /// A job some of whose tasks nobody has reported is finished this long after its deadline, at the earliest. Long enough for another worker to take
     /// over from a dead one and answer.
     package var collectionGrace: Duration
+    /// The folder that jobs may read files from and write files to; `nil`: none.
+    package var artifacts: String?
+    /// Bytes of one file that is fetched from an address.
+    package var maximumFileBytes: Int64
+    /// Bytes of one file that is sent in `output` records.
+    package var maximumInlineFileBytes: Int64
 
     package init(
         kafka: KafkaConfiguration,
@@ -77,7 +83,10 @@ package struct WorkerConfiguration: Sendable {
         allowsAdHocTargets: Bool = false,
         maximumFanOutBytes: Int = 256 * 1024 * 1024,
         maximumTargets: Int = 100_000,
-        collectionGrace: Duration = .seconds(600)
+        collectionGrace: Duration = .seconds(600),
+        artifacts: String? = nil,
+        maximumFileBytes: Int64 = 8 << 30,
+        maximumInlineFileBytes: Int64 = 64 << 20
     ) {
         self.kafka = kafka
         self.topics = topics
@@ -99,5 +108,8 @@ package struct WorkerConfiguration: Sendable {
         self.maximumFanOutBytes = maximumFanOutBytes
         self.maximumTargets = maximumTargets
         self.collectionGrace = collectionGrace
+        self.artifacts = artifacts
+        self.maximumFileBytes = maximumFileBytes
+        self.maximumInlineFileBytes = maximumInlineFileBytes
     }
 }

@@ -1,11 +1,9 @@
-import Crypto
 import Devices
 import Jobs
 import Kafka
-import NIOConcurrencyHelpers
 import NIOCore
 
-/// Runs one task on its device's session and says what came of it.
+/// Runs one task on its device's session and says what came of it. Each group of operations is an extension of its own.
 ///
 /// Runs wherever its caller is isolated: on the lane's event loop, which is the session's too.
 struct TaskRunner: Sendable {
@@ -30,11 +28,39 @@ struct TaskRunner: Sendable {
         } catch {
             return .result(run.result(.rejected, error: error.description))
         }
+        if case .close = assigned.task.operation {
+            run.attempts = 1
+            await self.client.close(device.name)
+            return .result(run.result(.succeeded))
+        }
+        var files: TaskFiles
+        do throws(DeviceError) {
+            let deadline = NIODeadline.now() + TimeAmount(assigned.deadline - .now)
+            files = try await TaskFiles.prepare(for: assigned.task, self.configuration, deadline: deadline)
+        } catch {
+            if let interruption = interruption() { return self.end(run, interruption, error) }
+            return .result(
+                run.result(TaskFiles.isRefusal(error) ? .rejected : .failed, error: error.description))
+        }
+        let end = await self.run(
+            device, run: &run, files: &files, confirm: confirm, begin: begin, interruption: interruption)
+        await files.remove()
+        return end
+    }
+
+    private func run(
+        _ device: Device,
+        run: inout TaskRun,
+        files: inout TaskFiles,
+        confirm: () async -> Bool,
+        begin: () async throws(KafkaError) -> Void,
+        interruption: () -> Interruption?
+    ) async -> TaskEnd {
         let attempts = max(1, self.client.inventory.general.connectionRetries)
         while true {
             run.attempts += 1
             do {
-                try await self.attempt(device, run: &run, confirm: confirm, begin: begin)
+                try await self.attempt(device, run: &run, files: &files, confirm: confirm, begin: begin)
                 return .result(run.result(.succeeded))
             } catch {
                 switch error {
@@ -42,7 +68,7 @@ struct TaskRunner: Sendable {
                     return .result(run.result(.failed, error: error))
                 case .notNoted:
                     guard let interruption = interruption() else {
-                        return .abandoned(retracted: !run.hasSent || !run.isBegun)
+                        return .abandoned(retracted: !run.mayHaveChanged)
                     }
                     let reason = DeviceError(
                         code: "cancelled", message: "the note that the change begins was not safe in time")
@@ -60,7 +86,7 @@ struct TaskRunner: Sendable {
         }
     }
 
-    private enum Failure: Error {
+    enum Failure: Error {
         case device(DeviceError)
         /// The device answered, and refused a command.
         case rejected(ErrorDescription)
@@ -71,6 +97,7 @@ struct TaskRunner: Sendable {
     private func attempt(
         _ device: Device,
         run: inout TaskRun,
+        files: inout TaskFiles,
         confirm: () async -> Bool,
         begin: () async throws(KafkaError) -> Void
     ) async throws(Failure) {
@@ -84,13 +111,14 @@ struct TaskRunner: Sendable {
                         code: "credential.missing", message: "this worker has no credential named \(name)")
                 }
                 outcome = try await self.client.withTemporarySession(for: device, credential: credential) { session in
-                    await self.perform(on: session, wasOpen: false, run: &run, confirm: confirm, begin: begin)
+                    await self.perform(
+                        on: session, wasOpen: false, run: &run, files: &files, confirm: confirm, begin: begin)
                 }
             } else {
                 let wasOpen = self.client.hasSession(device.name)
                 outcome = try await self.client.withSession(for: device) { session in
                     let outcome = await self.perform(
-                        on: session, wasOpen: wasOpen, run: &run, confirm: confirm, begin: begin)
+                        on: session, wasOpen: wasOpen, run: &run, files: &files, confirm: confirm, begin: begin)
                     await session.endWork()
                     return outcome
                 }
@@ -107,32 +135,21 @@ struct TaskRunner: Sendable {
         on session: DeviceSession,
         wasOpen: Bool,
         run: inout TaskRun,
+        files: inout TaskFiles,
         confirm: () async -> Bool,
         begin: () async throws(KafkaError) -> Void
     ) async -> Result<Void, Failure> {
         run.session = DeviceResult.SessionDescription(id: session.id, reused: wasOpen)
         do throws(Failure) {
-            if run.assigned.task.effect == .change && !run.isBegun {
-                do {
-                    try await begin()
-                } catch {
-                    throw .notNoted
-                }
-                run.isBegun = true
-            }
-            run.beginCommands()
-            switch run.assigned.task.operation {
-            case .probe:
-                do {
-                    try await session.probe()
-                } catch {
-                    throw .device(error)
-                }
-            case .run(let commands):
-                for (index, command) in commands.enumerated() {
-                    guard await confirm() else { throw .notNoted }
-                    try await self.run(command, index: index, on: session, run: &run)
-                }
+            if case .steps(let steps) = run.assigned.task.operation {
+                run.beginCommands()
+                try await self.perform(
+                    steps, on: session, run: &run, files: &files, confirm: confirm, begin: begin)
+            } else {
+                try await self.noteBeginning(&run, begin)
+                run.beginCommands()
+                try await self.perform(
+                    run.assigned.task.operation, 0, on: session, run: &run, files: &files, confirm: confirm)
             }
             return .success(())
         } catch {
@@ -140,84 +157,93 @@ struct TaskRunner: Sendable {
         }
     }
 
-    private func run(_ command: Command, index: Int, on session: DeviceSession, run: inout TaskRun)
-        async throws(Failure)
-    {
-        let task = run.assigned.task
-        let started = ContinuousClock.now
-        let stream =
-            task.stream
-            ? OutputStream(
-                task: task, command: index, attempt: run.attempts, first: run.nextSequence, publisher: self.publisher,
-                eventLoop: session.eventLoop)
-            : nil
-        var output: (@Sendable (ByteBuffer) -> Void)?
-        if let stream { output = { stream.append($0) } }
-        let result: CommandResult
-        do {
-            result = try await session.run(self.deviceCommand(command, of: task), output: output)
-        } catch {
-            if let stream { run.nextSequence = await stream.finish() }
-            if error.delivery != .notSent { run.hasSent = true }
-            await self.record(
-                CommandOutcome(
-                    command: command.text, outcome: run.outcome(of: error), elapsed: .now - started,
-                    error: error.description),
-                output: error.partialOutput, wasStreamed: stream != nil, index: index, run: &run
-            )
-            throw .device(error)
+    /// Steps in order, until one fails. What only reads comes before the note that a change begins, as far as it stands before the first change.
+    private func perform(
+        _ steps: [Jobs.Operation],
+        on session: DeviceSession,
+        run: inout TaskRun,
+        files: inout TaskFiles,
+        confirm: () async -> Bool,
+        begin: () async throws(KafkaError) -> Void
+    ) async throws(Failure) {
+        let effects = steps.map { step in
+            step.defaultEffect { self.client.isReadOnly($0, platform: session.device.platform) }
         }
-        if let stream { run.nextSequence = await stream.finish() }
-        run.hasSent = true
-        var refusal: ErrorDescription?
-        if let failure = result.failure {
-            let code = result.exitStatus == nil ? "command.rejected" : "command.exit_status"
-            refusal = ErrorDescription(code: code, message: failure, retriable: false)
-        }
-        await self.record(
-            CommandOutcome(
-                command: command.text,
-                outcome: refusal == nil ? .succeeded : .failed,
-                exitStatus: result.exitStatus,
-                elapsed: result.elapsed,
-                error: refusal
-            ),
-            output: result.output, wasStreamed: stream != nil, index: index, run: &run
-        )
-        if let refusal { throw .rejected(refusal) }
-    }
-
-    private func deviceCommand(_ command: Command, of task: DeviceTask) -> DeviceCommand {
-        // A change's return key waits for the echo: until then it has provably not run. What may be run again is sent at once, which saves a
-        // round trip.
-        DeviceCommand(command.text, timeout: command.timeout, waitsForEcho: task.effect == .change)
-    }
-
-    /// Adds a command's outcome to the run, with its output inline where there is room, else as `output` records.
-    private func record(
-        _ outcome: CommandOutcome,
-        output: [UInt8],
-        wasStreamed: Bool,
-        index: Int,
-        run: inout TaskRun
-    ) async {
-        var outcome = outcome
-        outcome.outputBytes = output.count
-        if run.takeInlineRoom(for: output) {
-            outcome.output = output
-        } else {
-            outcome.outputSHA256 = SHA256.hash(data: output).map { byte in
-                let digits = String(byte, radix: 16)
-                return digits.count == 1 ? "0" + digits : digits
-            }.joined()
-            if !wasStreamed {
-                run.nextSequence = await OutputStream.publish(
-                    output, of: run.assigned.task, command: index, attempt: run.attempts, first: run.nextSequence,
-                    through: self.publisher
-                )
+        // A job that is a change by its own word alone is one from the start.
+        let firstChange = effects.firstIndex(of: .change) ?? 0
+        var outcomes: [StepOutcome] = []
+        for (index, step) in steps.enumerated() {
+            if index >= firstChange { try await self.noteBeginning(&run, begin) }
+            var outcome = StepOutcome(type: step.type, outcome: .succeeded, firstCommand: run.commands.count)
+            run.detail = nil
+            var failure: Failure?
+            do throws(Failure) {
+                try await self.perform(step, index, on: session, run: &run, files: &files, confirm: confirm)
+            } catch {
+                failure = error
+                switch error {
+                case .rejected(let error): (outcome.outcome, outcome.error) = (.failed, error)
+                case .device(let error): (outcome.outcome, outcome.error) = (run.outcome(of: error), error.description)
+                case .notNoted: outcome.outcome = .cancelled
+                }
             }
+            outcome.commandCount = run.commands.count - outcome.firstCommand
+            outcome.detail = run.detail
+            outcomes.append(outcome)
+            run.detail = .steps(outcomes)
+            if let failure { throw failure }
         }
-        run.commands.append(outcome)
+    }
+
+    /// - Throws: `notNoted`.
+    private func noteBeginning(
+        _ run: inout TaskRun, _ begin: () async throws(KafkaError) -> Void
+    ) async throws(Failure) {
+        guard run.assigned.task.effect == .change, !run.isBegun else { return }
+        do {
+            try await begin()
+        } catch {
+            throw .notNoted
+        }
+        run.isBegun = true
+    }
+
+    /// One operation that is not made of others.
+    /// - Parameter index: its position among the steps.
+    private func perform(
+        _ operation: Jobs.Operation,
+        _ index: Int,
+        on session: DeviceSession,
+        run: inout TaskRun,
+        files: inout TaskFiles,
+        confirm: () async -> Bool
+    ) async throws(Failure) {
+        switch operation {
+        case .run(let commands): return try await self.run(commands, on: session, run: &run, confirm: confirm)
+        case .sequence(let sequence):
+            guard !sequence.commands.isEmpty else {
+                throw .device(
+                    DeviceError(
+                        code: "operation.unsupported",
+                        message: "\(session.device.name): the task has no commands for the sequence \(sequence.name)"))
+            }
+            return try await self.run(sequence.commands, on: session, run: &run, confirm: confirm)
+        case .configure, .upload, .download, .backup, .diff, .check, .probe, .close, .steps: break
+        }
+        guard await confirm() else { throw .notNoted }
+        switch operation {
+        case .configure(let configure): try await self.configure(configure, on: session, run: &run)
+        case .upload(let upload):
+            try await self.upload(upload, from: files.sources[index], on: session, run: &run)
+        case .download(let download):
+            try await self.download(download, index, on: session, run: &run, files: &files)
+        case .backup: try await self.backup(index, on: session, run: &run, files: &files)
+        case .diff(let diff): try await self.diff(diff, files.baselines[index], on: session, run: &run)
+        case .check(let assertions): try await self.check(assertions, on: session, run: &run)
+        case .probe:
+            do throws(DeviceError) { try await session.probe() } catch { throw .device(error) }
+        case .run, .sequence, .close, .steps: break
+        }
     }
 
     private func device(of task: DeviceTask) throws(DeviceError) -> Device {
@@ -252,7 +278,7 @@ struct TaskRunner: Sendable {
     }
 
     private func end(_ run: TaskRun, _ interruption: Interruption, _ error: DeviceError) -> TaskEnd {
-        let mayHaveChanged = run.isBegun && run.hasSent
+        let mayHaveChanged = run.mayHaveChanged
         switch interruption {
         case .lost:
             return .abandoned(retracted: false)
@@ -284,89 +310,5 @@ struct TaskRunner: Sendable {
             )
             return .result(run.result(cut ? .unknown : .expired, error: reason))
         }
-    }
-}
-
-/// What is known of a task while it runs.
-struct TaskRun: Sendable {
-    let assigned: AssignedTask
-    var attempts = 0
-    /// The change has been noted as begun.
-    var isBegun = false
-    /// At least one command reached the device.
-    var hasSent = false
-    var commands: [CommandOutcome] = []
-    var session: DeviceResult.SessionDescription?
-    /// Of the next `output` record.
-    var nextSequence = 0
-    private var inlineRoom: Int
-    private let inlineLimit: Int
-    private var commandsBegan: ContinuousClock.Instant?
-
-    init(assigned: AssignedTask, inlineLimit: Int) {
-        self.assigned = assigned
-        self.inlineLimit = inlineLimit
-        self.inlineRoom = inlineLimit
-    }
-
-    /// An attempt's commands start from the first: what an earlier attempt got is void.
-    mutating func beginCommands() {
-        self.commands = []
-        self.inlineRoom = self.inlineLimit
-        if self.commandsBegan == nil { self.commandsBegan = .now }
-    }
-
-    mutating func takeInlineRoom(for output: [UInt8]) -> Bool {
-        let size = EncodedSize.ofText(output)
-        guard size <= self.inlineRoom else { return false }
-        self.inlineRoom -= size
-        return true
-    }
-
-    /// A new attempt is only ever made when nothing of a change reached the device, or when running it again does no harm.
-    func mayTryAgain(after error: DeviceError) -> Bool {
-        guard error.isRetriable else { return false }
-        return self.assigned.task.effect != .change || (!self.hasSent && error.delivery == .notSent)
-    }
-
-    func outcome(of error: DeviceError) -> Outcome {
-        self.assigned.task.effect == .change && error.delivery == .unknown ? .unknown : .failed
-    }
-
-    func result(_ outcome: Outcome, error: ErrorDescription? = nil) -> DeviceResult {
-        let now = ContinuousClock.now
-        let began = self.commandsBegan ?? now
-        let task = self.assigned.task
-        return DeviceResult(
-            job: task.job,
-            task: task.id,
-            device: task.device,
-            outcome: outcome,
-            error: error,
-            commands: self.commands,
-            attempts: self.attempts,
-            session: self.session,
-            timing: DeviceResult.Timing(
-                queued: self.assigned.queued,
-                waited: began - self.assigned.taken,
-                executed: now - began
-            ),
-            redelivered: self.assigned.mayHaveRun,
-            labels: task.labels
-        )
-    }
-}
-
-extension DeviceError {
-    var description: ErrorDescription {
-        ErrorDescription(code: self.code, message: self.message, retriable: self.isRetriable)
-    }
-}
-
-extension TaskEnd {
-    /// The end of a task that was cancelled while it waited.
-    static func cancelledBeforeStart(_ assigned: AssignedTask) -> TaskEnd {
-        let reason = ErrorDescription(.cancelled, "the job was cancelled before anything was sent")
-        return .result(TaskRun(assigned: assigned, inlineLimit: 0).result(.cancelled, error: reason))
     }
 }

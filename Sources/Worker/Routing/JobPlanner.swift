@@ -11,6 +11,8 @@ struct JobPlanner {
     /// Partitions of the task topic.
     var taskPartitions: Int32
     var isReadOnly: @Sendable (_ command: String, _ platform: String) -> Bool
+    /// The commands that a sequence's name stands for on a platform.
+    var sequence: (_ name: String, _ platform: String) -> [String]? = { _, _ in nil }
     /// The job that had this id before, if it is remembered.
     var known: (_ id: String) -> JobProgress.AcceptedJob? = { _ in nil }
 
@@ -105,19 +107,44 @@ struct JobPlanner {
         var terminal: [Reply] = []
         var fanOutBytes = 0
         var largestTask = 0
-        var effects: [String: Effect] = [:]
+        var plans: [String: Result<PlatformPlan, MissingSequence>] = [:]
+
+        func refuse(_ target: String, code: String, message: String) {
+            terminal.append(
+                .result(
+                    DeviceResult(
+                        job: id,
+                        task: DeviceTask.id(job: id, device: target),
+                        device: target,
+                        outcome: .rejected,
+                        error: ErrorDescription(code: code, message: message, retriable: false),
+                        labels: job.labels
+                    )
+                )
+            )
+        }
 
         func add(device: String, address: String?, platform: String) {
-            let effect =
-                job.effect ?? effects[platform] ?? job.operation.defaultEffect { self.isReadOnly($0, platform) }
-            effects[platform] = effect
+            let plan = plans[platform] ?? self.plan(job, on: platform)
+            plans[platform] = plan
+            let operation: Operation
+            let effect: Effect
+            switch plan {
+            case .success(let plan): (operation, effect) = (plan.operation, plan.effect)
+            case .failure(let missing):
+                return refuse(
+                    device, code: "operation.unsupported",
+                    message:
+                        "the inventory has no sequence \(missing.name) for the platform \(platform.isEmpty ? "default" : platform); write one under `sequences`"
+                )
+            }
             let task = DeviceTask(
                 id: DeviceTask.id(job: id, device: device),
                 job: id,
                 index: records.count,
                 device: device,
                 address: address,
-                operation: job.operation,
+                operation: operation,
                 effect: effect,
                 deadline: deadline,
                 submitted: submitted,
@@ -141,21 +168,6 @@ struct JobPlanner {
                     partition: Murmur2.partition(of: key, count: self.taskPartitions),
                     key: key,
                     value: bytes
-                )
-            )
-        }
-
-        func refuse(_ target: String, code: String, message: String) {
-            terminal.append(
-                .result(
-                    DeviceResult(
-                        job: id,
-                        task: DeviceTask.id(job: id, device: target),
-                        device: target,
-                        outcome: .rejected,
-                        error: ErrorDescription(code: code, message: message, retriable: false),
-                        labels: job.labels
-                    )
                 )
             )
         }
@@ -207,6 +219,40 @@ struct JobPlanner {
             JobProgress.accepted(begun).record(topic: self.configuration.topics.progress, key: id),
         ]
         return Plan(answers + records + terminal.map { route.record(for: $0, job: id) }, accepted: begun)
+    }
+
+    /// What a job comes to on the devices of one platform.
+    private struct PlatformPlan {
+        var operation: Operation
+        var effect: Effect
+    }
+
+    private struct MissingSequence: Error { var name: String }
+
+    private func plan(_ job: Job, on platform: String) -> Result<PlatformPlan, MissingSequence> {
+        do throws(MissingSequence) {
+            let operation = try self.resolved(job.operation, on: platform)
+            let effect = job.effect ?? operation.defaultEffect { self.isReadOnly($0, platform) }
+            return .success(PlatformPlan(operation: operation, effect: effect))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// With every sequence's commands: the task says what is run, whatever its owner's inventory says by then.
+    private func resolved(_ operation: Operation, on platform: String) throws(MissingSequence) -> Operation {
+        switch operation {
+        case .sequence(let sequence):
+            guard let commands = self.sequence(sequence.name, platform) else {
+                throw MissingSequence(name: sequence.name)
+            }
+            return .sequence(.init(sequence.name, commands: commands.map { Command($0) }))
+        case .steps(let steps):
+            var resolved: [Operation] = []
+            for step in steps { resolved.append(try self.resolved(step, on: platform)) }
+            return .steps(resolved)
+        case .run, .configure, .upload, .download, .backup, .diff, .check, .probe, .close: return operation
+        }
     }
 
     /// A job that asks for too much: nothing of it is done.

@@ -113,7 +113,8 @@ final class Router: KafkaConsumerDelegate {
             configuration: self.configuration,
             inventory: self.client.inventory,
             taskPartitions: try self.producer.partitionCount(of: self.configuration.topics.tasks),
-            isReadOnly: { [client] in client.isReadOnly($0, platform: $1) }
+            isReadOnly: { [client] in client.isReadOnly($0, platform: $1) },
+            sequence: { [client] in client.sequence(named: $0, platform: $1) }
         )
         if self.configuration.duplicateWindow > .zero {
             planner.known = { [memory] in begun[$0] ?? memory.job($0) }

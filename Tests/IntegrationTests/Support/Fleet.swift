@@ -16,7 +16,7 @@ final class Fleet {
     let inventory: String
     let replies: TopicLog
     let deadLetters: TopicLog
-    private let folder: URL
+    let folder: URL
     private var inProcess: [InProcessWorker] = []
     var workers: [InProcessWorker] { self.inProcess }
     private var processes: [WorkerProcess] = []
@@ -29,14 +29,16 @@ final class Fleet {
     ///   - count: number of simulated devices, `dev-0001` and so on.
     ///   - isWarm: their sessions are kept open.
     ///   - extraDevices: further entries of the inventory, as YAML.
+    ///   - sections: further sections of the inventory, as YAML.
     static func with(
         devices count: Int = 1,
         _ personality: Personality = .ciscoIOSXE,
         isWarm: Bool = false,
         extraDevices: [String] = [],
+        sections: String = "",
         _ body: (Fleet) async throws -> Void
     ) async throws {
-        let fleet = try await Fleet(count, personality, isWarm, extraDevices, cluster: Cluster.current)
+        let fleet = try await Fleet(count, personality, isWarm, extraDevices, sections, cluster: Cluster.current)
         do {
             try await body(fleet)
         } catch {
@@ -47,7 +49,8 @@ final class Fleet {
     }
 
     private init(
-        _ count: Int, _ personality: Personality, _ isWarm: Bool, _ extraDevices: [String], cluster: Cluster
+        _ count: Int, _ personality: Personality, _ isWarm: Bool, _ extraDevices: [String], _ sections: String,
+        cluster: Cluster
     ) async throws {
         self.cluster = cluster
         let topics = TopicNames(prefix: "test-\(UUID().uuidString.lowercased().prefix(13))")
@@ -78,6 +81,7 @@ final class Fleet {
               \((devices + extraDevices).joined(separator: "\n  "))
             groups:
               lab: {tags: [lab], warm: \(isWarm)}
+            \(sections)
 
             """
         try text.write(to: file, atomically: true, encoding: .utf8)
@@ -156,6 +160,7 @@ final class Fleet {
 
     /// A worker process, in the order of starting.
     func process(_ index: Int) -> WorkerProcess { self.processes[index] }
+    var runningProcesses: [WorkerProcess] { self.processes.filter(\.isRunning) }
 
     /// What the worker processes have logged.
     var journals: String {
@@ -204,6 +209,14 @@ final class Fleet {
             ),
             key: key
         )
+    }
+
+    /// Writes a job for one device and waits for its result.
+    func perform(_ operation: Jobs.Operation, on device: String, id: String = UUID().uuidString, effect: Effect? = nil)
+        async throws -> DeviceResult
+    {
+        try await self.submit(Job(id: id, targets: [device], operation: operation, effect: effect))
+        return try await self.replies.result(of: id)
     }
 
     func write(

@@ -113,12 +113,12 @@ struct JobDecodingTests {
             ),
             (#"{"targets":["a"],"operation":{}}"#, "job.invalid", "operation.type: required, but missing"),
             (
-                #"{"targets":["a"],"operation":{"type":"upload"}}"#, "job.unsupported",
-                #"operation.type: this worker doesn't know the operation "upload"; it knows run and probe"#
+                #"{"targets":["a"],"operation":{"type":"reboot"}}"#, "job.unsupported",
+                #"operation.type: this worker doesn't know the operation "reboot"; it knows run, sequence, configure, upload, download, backup, diff, check, probe, close, steps"#
             ),
             (
                 #"{"targets":["a"],"operation":{"type":"prob"}}"#, "job.unsupported",
-                #"operation.type: this worker doesn't know the operation "prob"; it knows run and probe (did you mean "probe"?)"#
+                #"operation.type: this worker doesn't know the operation "prob"; it knows run, sequence, configure, upload, download, backup, diff, check, probe, close, steps (did you mean "probe"?)"#
             ),
             (
                 #"{"targets":["a"],"operation":{"type":"run"}}"#, "job.invalid",
@@ -151,8 +151,26 @@ struct JobDecodingTests {
             ),
             (
                 #"{"targets":["a"],"operation":{"type":"run","commands":[{"command":"x","fail_when":"error"}]}}"#,
+                "job.invalid",
+                "operation.commands[0].fail_when: expected an array of regular expressions, found a string"
+            ),
+            (
+                #"{"targets":["a"],"operation":{"type":"run","commands":[{"command":"x","expect":"error"}]}}"#,
                 "job.unsupported",
-                "operation.commands[0].fail_when: this worker doesn't support the field"
+                #"operation.commands[0].expect: write it in "answers", beside its answer"#
+            ),
+            (
+                #"{"targets":["a"],"operation":{"type":"upload","source":{"file":"a","url":"b"},"remote_path":"c"}}"#,
+                "job.invalid",
+                #"operation.source: expected exactly one of "inline", "file" or "url", found 2 of them"#
+            ),
+            (
+                #"{"targets":["a"],"operation":{"type":"upload","source":{"url":"ftp://h/?hunter2","sha256":"c"},"remote_path":"c"}}"#,
+                "job.invalid", "operation.source.url: expected an http or https address in ASCII without blanks"
+            ),
+            (
+                #"{"targets":["a"],"operation":{"type":"steps","steps":[{"type":"probe"},{"type":"close"}]}}"#,
+                "job.unsupported", #"operation.steps[1].type: "close" can't be one of several steps"#
             ),
             (#"{"version":2,"targets":5}"#, "job.unsupported", "version: expected 1, found 2"),
             (#"[1]"#, "job.undecodable", "expected a JSON object, found an array"),
@@ -207,6 +225,14 @@ struct JobDecodingTests {
             (
                 #"{"targets":["a"],"operation":{"type":"run","commands":["x",{"command":"y","password":"hunter2"}]}}"#,
                 "operation.commands[1].password"
+            ),
+            (
+                #"{"targets":["a"],"operation":{"type":"run","commands":[{"command":"y","answers":[{"expect":"p","password":"hunter2"}]}]}}"#,
+                "operation.commands[0].answers[0].password"
+            ),
+            (
+                #"{"targets":["a"],"operation":{"type":"steps","steps":[{"type":"upload","source":{"secret":"hunter2"}}]}}"#,
+                "operation.steps[0].source.secret"
             ),
         ])
     func secretsInside(text: String, path: String) {

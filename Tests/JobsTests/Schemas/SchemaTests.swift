@@ -157,6 +157,49 @@ enum BadJobs {
         #"{"targets":\#(targets),"operation":{"type":"probe"}}"#
     }
 
+    private static let operations: [String] = [
+        #""type":"sequence","name":"""#, #""type":"sequence","name":7"#, #""type":"sequence","name":"a","commands":[]"#,
+        #""type":"configure","lines":[]"#, #""type":"configure","lines":["a"],"text":"a""#,
+        #""type":"configure","lines":["a\nb"]"#, #""type":"configure","text":"""#,
+        #""type":"configure","text":"a\u0000""#,
+        #""type":"configure","lines":["a"],"commit":"now""#, #""type":"configure","lines":["a"],"commit":"confirm""#,
+        #""type":"configure","lines":["a"],"commit":{}"#, #""type":"configure","lines":["a"],"commit":{"within":"0s"}"#,
+        #""type":"configure","lines":["a"],"save":"always""#, #""type":"configure","lines":["a"],"answers":[]"#,
+        #""type":"configure","lines":["a"],"commit":{"within":"5m","confirm":false},"save":"on_success""#,
+        #""type":"configure","lines":["a"],"commit":"dry_run","save":"on_success""#,
+        #""type":"configure","commit":"confirm","save":"on_success""#, #""type":"configure","commit":"permanently""#,
+        #""type":"upload","source":{"inline":"AA=="}"#, #""type":"upload","remote_path":"a""#,
+        #""type":"upload","source":{},"remote_path":"a""#,
+        #""type":"upload","source":{"inline":"A"},"remote_path":"a""#,
+        #""type":"upload","source":{"inline":"","file":"a"},"remote_path":"a""#,
+        #""type":"upload","source":{"file":""},"remote_path":"a""#,
+        #""type":"upload","source":{"file":"a","sha256":"A"},"remote_path":"a""#,
+        #""type":"upload","source":{"url":"https://h/f"},"remote_path":"a""#,
+        #""type":"upload","source":{"url":"ftp://h/f","sha256":"\#(sha)"},"remote_path":"a""#,
+        #""type":"upload","source":{"url":"file:///etc/passwd","sha256":"\#(sha)"},"remote_path":"a""#,
+        #""type":"upload","source":{"url":"https://u:p@h/f","sha256":"\#(sha)"},"remote_path":"a""#,
+        #""type":"upload","source":{"url":"https://h/a b","sha256":"\#(sha)"},"remote_path":"a""#,
+        #""type":"upload","source":{"inline":""},"remote_path":"a","verify":"no""#,
+        #""type":"upload","source":{"inline":"","password":"x"},"remote_path":"a""#,
+        #""type":"download","remote_file":"a","destination":"file""#,
+        #""type":"download","remote_file":"a","destination":{}"#,
+        #""type":"download","remote_file":"a","destination":{"file":"a","url":"https://h/f"}"#,
+        #""type":"download","remote_file":"a","destination":{"url":"h/f"}"#, #""type":"download","remote_file":"a\nb""#,
+        #""type":"backup","destination":{"url":"https://h/f"}"#, #""type":"backup","destination":{"file":null}"#,
+        #""type":"backup","destination":7"#,
+        #""type":"diff","against":{}"#, #""type":"diff","against":"text""#,
+        #""type":"diff","against":{"text":"a","file":"b"}"#,
+        #""type":"diff","against":{"text":"a"},"ignore":"a""#, #""type":"diff","against":{"text":"a"},"command":7"#,
+        #""type":"check","assertions":[]"#, #""type":"check","assertions":[{"command":"a"}]"#,
+        #""type":"check","assertions":[{"contains":"a"}]"#,
+        #""type":"check","assertions":[{"command":"a","contains":"a","matches":"a"}]"#,
+        #""type":"check","assertions":[{"command":"a","contains":""}]"#,
+        #""type":"steps","steps":[]"#, #""type":"steps","steps":[{"type":"close"}]"#,
+        #""type":"steps","steps":[{"type":"steps","steps":[{"type":"probe"}]}]"#,
+        #""type":"steps","steps":[{"type":"probe"},{"type":"run"}]"#, #""type":"steps","steps":["probe"]"#,
+    ]
+    private static let sha = String(repeating: "0", count: 64)
+
     static let refusedByBoth: [String] =
         [
             "[]", "null", "1", #""job""#, "{}", #"{"targets":["r1"]}"#, #"{"operation":{"type":"probe"}}"#,
@@ -181,7 +224,15 @@ enum BadJobs {
             #"[{"command":"a","timeout":true}]"#,
             #"[{"command":"a","fail_when":"x"}]"#, #"[{"command":"a","answers":[]}]"#,
             #"[{"command":"a","expect":"x"}]"#,
-            #"[{"command":"a","mode":"config"}]"#, #"[{"command":"a","password":"x"}]"#,
+            #"[{"command":"a","mode":""}]"#, #"[{"command":"a","fail_when":[""]}]"#,
+            #"[{"command":"a","ends_session":"yes"}]"#,
+            #"[{"command":"a","answers":[{"expect":"x"}]}]"#, #"[{"command":"a","answers":[{"answer":"x"}]}]"#,
+            #"[{"command":"a","answers":[{"expect":"x","answer":"a\nb"}]}]"#,
+            #"[{"command":"a","answers":[{"expect":"x","answer":7}]}]"#,
+            #"[{"command":"a","answers":[{"expect":"x","answer":{"credential":"root"}}]}]"#,
+            #"[{"command":"a","answers":[{"expect":"x","answer":{"password":"x","credential":"login"}}]}]"#,
+            #"[{"command":"a","answers":[{"expect":"x","answer":"y","enter":1}]}]"#,
+            #"[{"command":"a","password":"x"}]"#,
             "[\(Array(repeating: "\"x\"", count: 1001).joined(separator: ","))]",
             #"["\#(String(repeating: "x", count: 65_537))"]"#,
         ].map(run)
@@ -191,9 +242,10 @@ enum BadJobs {
             #"{"targets":["r1"],"operation":{"type":7}}"#, #"{"targets":["r1"],"operation":{"type":"Probe"}}"#,
             #"{"targets":["r1"],"operation":{"type":"probe","secret":"x"}}"#,
         ]
-        + ["sequence", "configure", "upload", "download", "backup", "diff", "check", "close", "steps", ""].map {
+        + ["sequence", "configure", "upload", "download", "diff", "check", "steps", ""].map {
             #"{"targets":["r1"],"operation":{"type":"\#($0)"}}"#
         }
+        + operations.map { #"{"targets":["r1"],"operation":{\#($0)}}"# }
         + [
             #""version":0"#, #""version":2"#, #""version":1.5"#, #""version":"1""#, #""version":true"#,
             #""id":"""#, #""id":7"#, #""id":"a\nb""#, #""id":"a\u0000""#, #""id":"\u2028""#,
@@ -229,6 +281,13 @@ enum BadJobs {
         job(#""labels":{"a":"line\nbreak"}"#), run(#"[" show version "]"#),
         run(#"[{"command":"a","timeout":1e1,"later":1}]"#),
         #"{"targets":["r1"],"operation":{"type":"probe","commands":[]}}"#,
+        run(#"[{"command":"a","mode":null,"answers":null,"fail_when":null,"ends_session":null}]"#),
+        run(#"[{"command":"a","answers":[{"expect":"x","answer":"\r","enter":false},{"expect":"y","answer":""}]}]"#),
+        #"{"targets":["r1"],"operation":{"type":"close"}}"#, #"{"targets":["r1"],"operation":{"type":"backup"}}"#,
+        #"{"targets":["r1"],"operation":{"type":"backup","destination":"inline"}}"#,
+        #"{"targets":["r1"],"operation":{"type":"configure","lines":["a"],"text":null,"commit":null,"save":null}}"#,
+        #"{"targets":["r1"],"operation":{"type":"configure","commit":"confirm"}}"#,
+        #"{"targets":["r1"],"operation":{"type":"upload","source":{"inline":"","file":null},"remote_path":"a","verify":null}}"#,
         targets(#"["tag:a:b@c","all","[2001:db8::7]:22","user@[2001:db8::7]:22"]"#),
     ]
 

@@ -43,9 +43,14 @@ extension SeededGenerator {
         "version", "type", "id", "targets", "operation", "commands", "command", "timeout", "reply_to", "stream",
         "deadline", "effect",
         "credential", "platform", "labels", "echo_headers", "password", "mode", "x",
+        "answers", "expect", "answer", "fail_when", "ends_session", "name", "lines", "text", "commit", "within",
+        "confirm",
+        "save", "source", "inline", "file", "url", "sha256", "remote_path", "verify", "remote_file", "destination",
+        "against", "ignore", "assertions", "contains", "equals", "steps",
     ]
     private static let texts = [
-        "", " ", "run", "probe", "upload", "read", "change", "10m", "0s", "1m1h", "999h", "1h30m", "1000000000s",
+        "", " ", "run", "probe", "upload", "close", "steps", "backup", "dry_run", "confirm", "inline", "on_success",
+        "https://h/f", "read", "change", "10m", "0s", "1m1h", "999h", "1h30m", "1000000000s",
         "2026-11-22T10:00:00Z",
         "2026-02-30T10:00:00Z", "..", "a\nb", "router1", "admin:pw@host", "é", "\u{2028}",
     ]

@@ -145,9 +145,11 @@ extension SeededGenerator {
                         String((0..<64).map { _ in generator.pick(Array("0123456789abcdef")) })
                     },
                     exitStatus: generator.maybe { .random(in: -1...255, using: &$0) },
+                    endedSession: generator.chance(20),
                     elapsed: generator.elapsed(),
                     error: generator.maybe { $0.error() })
             },
+            detail: self.maybe { $0.detail() },
             attempts: .random(in: 0...10, using: &self),
             session: self.maybe { .init(id: $0.printable(1...30), reused: $0.chance(50)) },
             owner: self.maybe { .init(worker: $0.printable(1...30), generation: .random(in: 0...1000, using: &$0)) },
@@ -157,17 +159,10 @@ extension SeededGenerator {
         )
     }
 
-    mutating func operation() -> Operation {
-        self.chance(20)
-            ? .probe
-            : .run(
-                self.list(1...4) { generator in
-                    Command(generator.command(), timeout: generator.maybe { $0.jobDuration() })
-                })
-    }
-
-    private mutating func error() -> ErrorDescription {
-        ErrorDescription(code: self.pick(ErrorCode.all).code, message: self.text(0...40), retriable: self.chance(50))
+    mutating func error() -> ErrorDescription {
+        ErrorDescription(
+            code: self.pick(ErrorCode.all).code, message: self.text(0...40), retriable: self.chance(50),
+            question: self.maybe { $0.text(0...20) })
     }
 
     private mutating func labels() -> [String: String] {
@@ -176,7 +171,7 @@ extension SeededGenerator {
         return labels
     }
 
-    private mutating func jobDuration() -> Duration {
+    mutating func jobDuration() -> Duration {
         switch Int.random(in: 0..<3, using: &self) {
         case 0: .seconds(Int.random(in: 1...604_800, using: &self))
         case 1: .milliseconds(Int.random(in: 1...604_800_000, using: &self))
@@ -188,7 +183,7 @@ extension SeededGenerator {
         .microseconds(Int64.random(in: 0...self.pick([10, 1_000_000, 1 << 51]), using: &self))
     }
 
-    private mutating func command() -> String { "show " + self.printable(1...40) }
+    mutating func command() -> String { "show " + self.printable(1...40) }
 
     private mutating func target() -> String {
         self.pick([

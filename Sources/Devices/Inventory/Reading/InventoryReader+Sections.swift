@@ -134,6 +134,35 @@ extension InventoryReader {
         }
     }
 
+    /// Commands under a name, for each platform its own.
+    mutating func readSequences(_ section: YAMLValue) throws(InventoryError) {
+        for entry in try section.fields() {
+            try self.once(entry.value)
+            if let problem = InventoryName.problem(with: entry.key) {
+                throw entry.value.error("the name of a sequence \(problem)")
+            }
+            var platforms: [String: [String]] = [:]
+            for field in try entry.value.fields() {
+                var commands: [String] = []
+                for item in try field.value.items() {
+                    let command = try item.string()
+                    guard !command.hasControlCharacters, command.contains(where: { !$0.isWhitespace }) else {
+                        throw item.error("must be a command: one line without control characters")
+                    }
+                    commands.append(command)
+                }
+                guard (1...1000).contains(commands.count) else {
+                    throw field.value.error("must be a list of 1 to 1000 commands")
+                }
+                platforms[field.key] = commands
+            }
+            guard !platforms.isEmpty else {
+                throw entry.value.error("must have a list of commands for a platform, or for `default`")
+            }
+            self.draft.sequences[entry.key] = platforms
+        }
+    }
+
     static let sessionKeys = ["auth_domain", "warm", "cli_keepalive"]
 
     /// Takes a field if it says how sessions are kept.

@@ -76,6 +76,7 @@ struct InventoryReader {
             case "defaults": try self.readDefaults(field.value)
             case "credentials": try self.readCredentials(field.value)
             case "auth_domains": try self.readAuthDomains(field.value)
+            case "sequences": try self.readSequences(field.value)
             case "devices": try self.readDevices(field.value)
             case "groups": try self.readGroups(field.value)
             // A place for anchors, as in Compose files.
@@ -85,7 +86,9 @@ struct InventoryReader {
         }
     }
 
-    private static let sections = ["general", "defaults", "credentials", "auth_domains", "devices", "groups"]
+    private static let sections = [
+        "general", "defaults", "credentials", "auth_domains", "sequences", "devices", "groups",
+    ]
 
     /// - Parameter hints: What to write instead of keys that other tools use.
     static func unknownKey(_ field: YAMLValue.Field, among keys: [String], hints: [String: String] = [:])

@@ -27,7 +27,8 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         .init("device: {}", 1, "device: unknown key; did you mean `devices`?"),
         .init(
             "\nhosts: {}", 2,
-            "hosts: unknown key; known are `general`, `defaults`, `credentials`, `auth_domains`, `devices`, `groups`"),
+            "hosts: unknown key; known are `general`, `defaults`, `credentials`, `auth_domains`, `sequences`, `devices`, `groups`"
+        ),
         device("device_typ: linux", "device_typ: unknown key; did you mean `device_type`?"),
         device("devicetype: linux", "devicetype: unknown key; did you mean `device_type`?"),
         device("username: admin", "username: unknown key; did you mean `user`?"),

@@ -28,9 +28,14 @@ public final class DeviceClient: Sendable {
     private let pool: SessionPool
     private let gate: LoginGate
     private let warm: WarmSessions
-    private let writeGuard = NIOLockedValueBox<@Sendable () -> Bool>({ true })
-    private let listener = NIOLockedValueBox<(@Sendable (DeviceEvent) -> Void)?>(nil)
+    private let hooks = NIOLockedValueBox(Hooks())
     private let lastTemporary = NIOLockedValueBox<UInt64>(0)
+
+    /// In a structure: a box whose value is itself a closure wraps it anew, by two calls, each time that it is read.
+    private struct Hooks: Sendable {
+        var mayWrite: @Sendable () -> Bool = { true }
+        var listener: (@Sendable (DeviceEvent) -> Void)?
+    }
 
     /// - Throws: `inventory.invalid` (unknown platform, unreadable known_hosts, …).
     public convenience init(
@@ -81,10 +86,10 @@ public final class DeviceClient: Sendable {
         let warm = WarmSessions(timerLoop: timerLoop, logger: logger)
         self.warm = warm
         let onEvent = configuration.onEvent
-        let listener = self.listener
+        let hooks = self.hooks
         let tell: @Sendable (DeviceEvent) -> Void = { event in
             onEvent?(event)
-            listener.withLockedValue { $0 }?(event)
+            hooks.withLockedValue { $0.listener }?(event)
             warm.heard(event)
         }
         let gate = LoginGate(
@@ -94,7 +99,6 @@ public final class DeviceClient: Sendable {
             onEvent: tell
         )
         self.gate = gate
-        let writeGuard = self.writeGuard
         self.pool = SessionPool(
             maximumSessions: configuration.maximumSessions,
             idleTimeout: configuration.idleTimeout,
@@ -105,7 +109,7 @@ public final class DeviceClient: Sendable {
             do throws(DeviceError) {
                 var (plan, login) = try factory.plan(
                     for: target.device, in: inventory.withLockedValue { $0 }, override: target.override)
-                plan.mayWrite = writeGuard.withLockedValue { $0 }
+                plan.mayWrite = hooks.withLockedValue { $0.mayWrite }
                 let loop = Self.eventLoop(for: target.device.name, of: loops)
                 let session = DeviceSession(plan, on: loop.eventLoop, logger: logger, report: report)
                 let begin = ContinuousClock.now
@@ -237,7 +241,7 @@ public final class DeviceClient: Sendable {
     private func openWarm(_ name: String) async -> DeviceError? {
         guard let device = self.inventory[name] else { return nil }
         // The device may be another process's by now. If it isn't, the next attempt finds out.
-        guard self.writeGuard.withLockedValue({ $0 })() else {
+        guard self.hooks.withLockedValue({ $0.mayWrite })() else {
             return DeviceError(
                 code: "session.closed", message: "\(name): not opened while it isn't sure whose device it is")
         }
@@ -252,12 +256,12 @@ public final class DeviceClient: Sendable {
     /// Sets who is asked before each write of a command or an answer in the middle of one. Once it says no, the session is closed and nothing more is
     /// written: the device may be another process's by then. For sessions that are opened from now on.
     package func setWriteGuard(_ mayWrite: @escaping @Sendable () -> Bool) {
-        self.writeGuard.withLockedValue { $0 = mayWrite }
+        self.hooks.withLockedValue { $0.mayWrite = mayWrite }
     }
 
     /// Sets who is told of every event, besides ``Configuration/onEvent``. Called from any thread; must not block.
     package func setEventListener(_ listener: @escaping @Sendable (DeviceEvent) -> Void) {
-        self.listener.withLockedValue { $0 = listener }
+        self.hooks.withLockedValue { $0.listener = listener }
     }
 
     // MARK: Inventory

@@ -32,10 +32,14 @@ extension Event.Kind {
         func words(_ name: String) throws(FieldError) -> String {
             try fields.required(name) { value throws(FieldError) in try Fields.anyText(value) }
         }
+        func time(_ name: String) throws(FieldError) -> Duration {
+            _ = try fields.required(name)
+            return try fields.seconds(name)
+        }
         switch try words("type") {
         case "session.opened":
             self = .sessionOpened(
-                session: try fields.requiredText("session", .derivedID), elapsed: try fields.seconds("elapsed"))
+                session: try fields.requiredText("session", .derivedID), elapsed: try time("elapsed"))
         case "session.closed":
             self = .sessionClosed(
                 session: try fields.requiredText("session", .derivedID),
@@ -47,12 +51,12 @@ extension Event.Kind {
         case "device.unreachable":
             self = .deviceUnreachable(
                 code: try fields.requiredText("code", .derivedID), message: try words("message"),
-                failures: try fields.requiredInteger("failures", 1...Int.max), pause: try fields.seconds("pause"))
+                failures: try fields.requiredInteger("failures", 1...Int.max), pause: try time("pause"))
         case "device.recovered": self = .deviceRecovered
         case "hostkey.changed": self = .hostKeyChanged(message: try words("message"))
         case "credential.locked":
             self = .credentialLocked(
-                user: try words("user"), scope: try words("scope"), pause: try fields.seconds("pause"))
+                user: try words("user"), scope: try words("scope"), pause: try time("pause"))
         case let other:
             let known = Wording.alternatives([
                 "session.opened", "session.closed", "session.lost", "device.unreachable", "device.recovered",

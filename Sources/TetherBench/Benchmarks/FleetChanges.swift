@@ -19,8 +19,7 @@ enum FleetChanges {
             devices: devices, processes: 2, isWarm: true, workers: [Self.leader]
         ) { stage in
             for name in Self.names { try stage.startWorker(name) }
-            try await Self.waitForAll(stage)
-            var before = try await Self.holdings("start", stage)
+            var before = try await Self.settled(workers: 4, "start", stage)
             var (own, foreign, moved) = (0, 0, 0)
             let start = ContinuousClock.now
             for name in Self.names {
@@ -60,25 +59,12 @@ enum FleetChanges {
             devices: devices, processes: 2, isWarm: true, workers: [Self.names[0]]
         ) { stage in
             for name in Self.names.dropFirst() { try stage.startWorker(name) }
-            try await Self.waitForAll(stage, besides: 0)
-            let before = try await Self.holdings("before", stage)
+            let before = try await Self.settled(workers: 3, "before", stage)
             let logins = try await stage.farms.counters().logins
             let start = ContinuousClock.now
             try stage.startWorker("worker-4")
-            var elapsed = 0.0
-            var after = before
-            var round = 0
-            // Until the new worker has a part of the devices, and all are logged in to.
-            while !after.values.contains(where: { $0.worker == "worker-4" }) {
-                guard ContinuousClock.now < start + .seconds(120) else {
-                    throw BenchmarkError("worker-4 got no devices")
-                }
-                round += 1
-                after = try await Self.holdings("join-\(round)", stage)
-                elapsed = (ContinuousClock.now - start) / .seconds(1)
-            }
-            try await stage.farms.waitForSessions(devices, within: .seconds(120))
-            after = try await Self.holdings("after", stage)
+            let after = try await Self.settled(workers: 4, "after", stage)
+            let elapsed = (ContinuousClock.now - start) / .seconds(1)
             try await Self.requireOneSession(stage)
             let moved = before.count { after[$0.key]?.worker != $0.value.worker }
             let reopened = before.count { after[$0.key] != $0.value }
@@ -89,7 +75,7 @@ enum FleetChanges {
             columns: ["", ""],
             rows: [
                 ["devices that moved", "\(moved)"], ["sessions opened anew", "\(reopened)"], ["logins", "\(logins)"],
-                ["until it answers jobs, s", Report.number(elapsed)],
+                ["until nothing moves any more, s", Report.number(elapsed)],
             ]
         )
         report.add("join_devices", Double(devices))
@@ -99,17 +85,22 @@ enum FleetChanges {
         report.add("join_s", elapsed)
     }
 
-    /// Waits until every worker answers for a part of the devices.
-    private static func waitForAll(_ stage: KafkaStage, besides leaders: Int = 1) async throws {
+    /// Waits until so many workers answer for a part of the devices each, and nothing has moved for a while: a group may need several rebalances.
+    private static func settled(workers: Int, _ name: String, _ stage: KafkaStage) async throws -> [String: Holding] {
         let end = ContinuousClock.now + .seconds(120)
         var round = 0
-        while Set(try await Self.holdings("waiting-\(round)", stage).values.map(\.worker)).count
-            < Self.names.count + leaders
-        {
-            guard ContinuousClock.now < end else { throw BenchmarkError("not all workers got devices") }
+        var last: [String: Holding] = [:]
+        while ContinuousClock.now < end {
             round += 1
+            let now = try await Self.holdings("\(name)-\(round)", stage)
+            if now == last, Set(now.values.map(\.worker)).count == workers {
+                try await stage.farms.waitForSessions(stage.devices.count, within: .seconds(120))
+                return now
+            }
+            last = now
+            try await Task.sleep(for: .seconds(4))
         }
-        try await stage.farms.waitForSessions(stage.devices.count, within: .seconds(120))
+        throw BenchmarkError("the devices of \(workers) workers don't come to rest")
     }
 
     /// Asks every device, and notes who answered over which session.

@@ -72,7 +72,7 @@ struct TransferRouteTests {
             #expect(try files.hash("down") == hash)
             _ = try files.make("empty", size: 0)
             // Time and again: a channel's end must not get in the way of the next one.
-            for _ in 0..<(takesLong ? 200 : 25) {
+            for _ in 0..<(takesLong ? 200 : 5) {
                 #expect(
                     try await connection.upload(files["empty"], to: files["empty2"], options: .init(method: method))
                         .size == 0)

@@ -5,19 +5,12 @@ import Foundation
 /// Dropbear checks passwords against the system's own accounts, so there is an account of its own for as long as the server runs:
 /// that needs root. Needs `dropbear` and `dropbearkey` (Debian package `dropbear-bin`). Call ``stop()`` at the end; the account also goes
 /// with the test process.
-package final class DropbearServer: @unchecked Sendable {
-    // Sendable: everything but `isStopped` is constant, and that is used under `lock`.
-
+package final class DropbearServer: Sendable {
     package let host = "127.0.0.1"
     package let username: String
     /// Port and public key (`type base64`) by type of the host key: `ed25519`, `ecdsa`, `rsa`.
     package let servers: [String: (port: Int, publicKey: String)]
-    private let folder: URL
-    private let processes: [pid_t]
-    private let watchdog: pid_t
-    private let watchdogPipe: Int32
-    private let lock = NSLock()
-    private var isStopped = false
+    private let processes: WatchedProcesses
 
     /// Whether this machine can run it.
     package static var isAvailable: Bool {
@@ -51,7 +44,6 @@ package final class DropbearServer: @unchecked Sendable {
         let name = "tetherdb\(getpid())x\(UInt16.random(in: .min ... .max))"
         self.username = name
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
-        self.folder = folder
         // The account must be able to get to its keys.
         try FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
@@ -80,28 +72,11 @@ package final class DropbearServer: @unchecked Sendable {
             servers[type] = (port, key.joined(separator: " "))
         }
         self.servers = servers
-        self.processes = processes
-        let kills = processes.map { "kill -9 \($0)" }.joined(separator: "; ")
-        (self.watchdog, self.watchdogPipe) = try OpenSSHServer.spawnWatchdog(
-            "read end; \(kills); userdel -f \(name); rm -rf '\(folder.path)'")
+        self.processes = try WatchedProcesses(processes, folder: folder, cleanUp: "userdel -f \(name)")
     }
-
-    deinit { self.stop() }
 
     /// Ends the servers, and removes the account and all files.
-    package func stop() {
-        self.lock.lock()
-        defer { self.lock.unlock() }
-        guard !self.isStopped else { return }
-        self.isStopped = true
-        for process in [self.watchdog] + self.processes {
-            kill(process, SIGKILL)
-            _ = OpenSSHServer.wait(for: process)
-        }
-        close(self.watchdogPipe)
-        try? Self.shell("userdel -f \(self.username)")
-        try? FileManager.default.removeItem(at: self.folder)
-    }
+    package func stop() { self.processes.stop() }
 
     private static func shell(_ script: String) throws { try OpenSSHServer.run("/bin/sh", ["-c", script]) }
 }

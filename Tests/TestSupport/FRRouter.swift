@@ -4,9 +4,7 @@ import Foundation
 /// package `frr`. Call ``stop()`` at the end; it also runs when the object goes.
 ///
 /// It shares the machine's interfaces: configure nothing that the kernel would follow.
-public final class FRRouter: @unchecked Sendable {
-    // Sendable: everything but `isStopped` is constant, and that is used under `lock`.
-
+public final class FRRouter: Sendable {
     public static var isAvailable: Bool {
         getuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/lib/frr/zebra")
             && FileManager.default.isExecutableFile(atPath: "/usr/bin/vtysh")
@@ -16,12 +14,7 @@ public final class FRRouter: @unchecked Sendable {
     /// What a login runs: `ForceCommand` of sshd_config(5).
     public var shell: String { "/usr/bin/vtysh --vty_socket \(self.folder.path)" }
 
-    private let process: pid_t
-    /// Ends the router and removes its files when the pipe closes: with ``stop()``, or with the test process.
-    private let watchdog: pid_t
-    private let watchdogPipe: Int32
-    private let lock = NSLock()
-    private var isStopped = false
+    private let processes: WatchedProcesses
 
     public static func start() async throws -> FRRouter {
         let router = try FRRouter()
@@ -45,29 +38,15 @@ public final class FRRouter: @unchecked Sendable {
             attributes: [.posixPermissions: 0o755, .ownerAccountName: "frr", .groupOwnerAccountName: "frr"])
         self.folder = folder
         let path = folder.path
-        self.process = try OpenSSHServer.spawn(
+        let process = try OpenSSHServer.spawn(
             "/usr/lib/frr/zebra",
             [
                 "--vty_socket", path, "-z", "\(path)/zserv.api", "-i", "\(path)/pid", "-f", "\(path)/zebra.conf", "-P",
                 "0",
                 "--log", "file:\(path)/log",
             ])
-        (self.watchdog, self.watchdogPipe) = try OpenSSHServer.spawnWatchdog(
-            "read end; kill -9 \(self.process); rm -rf '\(path)'")
+        self.processes = try WatchedProcesses([process], folder: folder)
     }
 
-    deinit { self.stop() }
-
-    public func stop() {
-        self.lock.lock()
-        defer { self.lock.unlock() }
-        guard !self.isStopped else { return }
-        self.isStopped = true
-        for process in [self.watchdog, self.process] {
-            kill(process, SIGKILL)
-            _ = OpenSSHServer.wait(for: process)
-        }
-        close(self.watchdogPipe)
-        try? FileManager.default.removeItem(at: self.folder)
-    }
+    public func stop() { self.processes.stop() }
 }

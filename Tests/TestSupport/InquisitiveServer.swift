@@ -4,17 +4,11 @@ import Foundation
 ///
 /// The user name chooses what happens; see the script. Needs Python 3 with asyncssh; the interpreter is `TETHER_TEST_PYTHON`, else
 /// `python3`. Call ``stop()`` at the end.
-package final class InquisitiveServer: @unchecked Sendable {
-    // Sendable: everything but `isStopped` is constant, and that is used under `lock`.
-
+package final class InquisitiveServer: Sendable {
     package let host = "127.0.0.1"
     package let port: Int
     private let folder: URL
-    private let process: pid_t
-    private let watchdog: pid_t
-    private let watchdogPipe: Int32
-    private let lock = NSLock()
-    private var isStopped = false
+    private let processes: WatchedProcesses
 
     /// One line for each password and each round of answers that came, as JSON.
     package var log: [String] {
@@ -50,26 +44,11 @@ package final class InquisitiveServer: @unchecked Sendable {
 
     private init(_ folder: URL, _ process: pid_t, _ port: Int) throws {
         self.folder = folder
-        self.process = process
         self.port = port
-        (self.watchdog, self.watchdogPipe) = try OpenSSHServer.spawnWatchdog(
-            "read end; kill -9 \(process); rm -rf '\(folder.path)'")
+        self.processes = try WatchedProcesses([process], folder: folder)
     }
 
-    deinit { self.stop() }
-
-    package func stop() {
-        self.lock.lock()
-        defer { self.lock.unlock() }
-        guard !self.isStopped else { return }
-        self.isStopped = true
-        for process in [self.watchdog, self.process] {
-            kill(process, SIGKILL)
-            _ = OpenSSHServer.wait(for: process)
-        }
-        close(self.watchdogPipe)
-        try? FileManager.default.removeItem(at: self.folder)
-    }
+    package func stop() { self.processes.stop() }
 
     private static let script = """
         import asyncio, json, os, sys

@@ -5,9 +5,7 @@ import Foundation
 ///
 /// The user who runs the tests signs on with ``clientKeyPath``. Needs `/usr/sbin/sshd` and `ssh-keygen` (Debian package
 /// `openssh-server`). Call ``stop()`` at the end; it also runs when the object goes.
-public final class OpenSSHServer: @unchecked Sendable {
-    // Sendable: everything but `isStopped` is constant, and that is used under `lock`.
-
+public final class OpenSSHServer: Sendable {
     public struct Options: Sendable {
         /// Host keys to make: `ed25519`, `ecdsa`, `rsa`.
         public var hostKeyTypes: [String]
@@ -57,11 +55,7 @@ public final class OpenSSHServer: @unchecked Sendable {
 
     private let process: pid_t
     /// Ends the server and removes its files when the pipe closes: with ``stop()``, or with the test process.
-    private let watchdog: pid_t
-    private let watchdogPipe: Int32
-    private let pamService: String?
-    private let lock = NSLock()
-    private var isStopped = false
+    private let processes: WatchedProcesses
 
     /// A `known_hosts` file with the server's keys.
     public var knownHosts: String {
@@ -120,16 +114,16 @@ public final class OpenSSHServer: @unchecked Sendable {
         if let command = options.forcedCommand { lines.append("ForceCommand \(command)") }
 
         var executable = "/usr/sbin/sshd"
+        var cleanUp = ":"
         if let password = options.password {
             // sshd names its PAM service after its own file.
             executable = "\(folder.path)/\(name)"
             try FileManager.default.createSymbolicLink(atPath: executable, withDestinationPath: "/usr/sbin/sshd")
             try Self.makePAMService(name, password: password, folder: folder.path)
             lines.append("UsePAM yes")
-            self.pamService = name
+            cleanUp = "rm -f /etc/pam.d/\(name)"
         } else {
             lines += ["UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no"]
-            self.pamService = nil
         }
         if getuid() == 0 {
             try FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
@@ -138,29 +132,13 @@ public final class OpenSSHServer: @unchecked Sendable {
         try lines.joined(separator: "\n").appending("\n").write(
             toFile: configuration, atomically: true, encoding: .utf8)
         self.process = try Self.spawn(executable, ["-D", "-f", configuration, "-E", "\(folder.path)/log"])
-        (self.watchdog, self.watchdogPipe) = try Self.spawnWatchdog(
-            "read end; kill -9 \(self.process); rm -rf '\(folder.path)'"
-                + (self.pamService.map { " /etc/pam.d/\($0)" } ?? ""))
+        self.processes = try WatchedProcesses([self.process], folder: folder, cleanUp: cleanUp)
     }
 
     deinit { self.stop() }
 
     /// Ends the server with all its sessions, and removes what it left.
-    public func stop() {
-        self.lock.lock()
-        defer { self.lock.unlock() }
-        guard !self.isStopped else { return }
-        self.isStopped = true
-        let sessions = self.sessionProcesses
-        for process in [self.watchdog, self.process] {
-            kill(process, SIGKILL)
-            _ = Self.wait(for: process)
-        }
-        close(self.watchdogPipe)
-        for session in sessions { kill(session, SIGKILL) }
-        try? FileManager.default.removeItem(at: self.folder)
-        if let service = self.pamService { try? FileManager.default.removeItem(atPath: "/etc/pam.d/\(service)") }
-    }
+    public func stop() { self.processes.stop(with: { self.sessionProcesses }) }
 
     /// Kills the processes that serve sessions, as a crash would: the connections break without a word.
     public func killSessions() {

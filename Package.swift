@@ -155,7 +155,7 @@ let package = Package(
         .executableTarget(
             name: "TetherBench",
             dependencies: [
-                "Devices", "Jobs", "Kafka", "SSH", "TestSupport",
+                "Devices", "Jobs", "Kafka", "Lab", "SSH", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -196,11 +196,11 @@ let package = Package(
             exclude: ["Fuzzing/Corpus", "Fuzzing/Fuzzer.swift"],
             swiftSettings: settings
         ),
-        .testTarget(name: "DialogueTests", dependencies: ["Dialogue", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "DialogueTests", dependencies: ["Dialogue", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Lab", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "JobsTests", dependencies: ["Jobs", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "WorkerTests", dependencies: ["Worker", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "JobsTests", dependencies: ["Jobs", "Lab", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "WorkerTests", dependencies: ["Lab", "Worker", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "LabTests",
             dependencies: [

@@ -1,3 +1,5 @@
+import Lab
+
 /// One thing that goes wrong, and for how long.
 enum Fault: Sendable, CustomStringConvertible {
     /// `kill -9`; started again after a while.
@@ -22,41 +24,48 @@ enum Fault: Sendable, CustomStringConvertible {
     case hang(device: Int, time: Duration)
     case slow(device: Int, time: Duration)
 
-    static let kinds = [
-        "kill", "terminate", "freeze", "isolate", "join", "restart broker", "cut broker connections", "slow broker",
-        "grow",
-        "reboot device", "black-hole device", "hang device", "slow device",
-    ]
+    enum Kind: String, Sendable, CaseIterable {
+        case kill, terminate, freeze, isolate, join
+        case restartBroker = "restart broker"
+        case cutBrokerConnections = "cut broker connections"
+        case slowBroker = "slow broker"
+        case grow
+        case reboot = "reboot device"
+        case blackHole = "black-hole device"
+        case hang = "hang device"
+        case slow = "slow device"
+    }
 
-    var kind: String {
+    var kind: Kind {
         switch self {
-        case .kill: "kill"
-        case .terminate: "terminate"
-        case .freeze: "freeze"
-        case .isolate: "isolate"
-        case .join: "join"
-        case .restartBroker: "restart broker"
-        case .cutBrokerConnections: "cut broker connections"
-        case .slowBroker: "slow broker"
-        case .grow: "grow"
-        case .reboot: "reboot device"
-        case .blackHole: "black-hole device"
-        case .hang: "hang device"
-        case .slow: "slow device"
+        case .kill: .kill
+        case .terminate: .terminate
+        case .freeze: .freeze
+        case .isolate: .isolate
+        case .join: .join
+        case .restartBroker: .restartBroker
+        case .cutBrokerConnections: .cutBrokerConnections
+        case .slowBroker: .slowBroker
+        case .grow: .grow
+        case .reboot: .reboot
+        case .blackHole: .blackHole
+        case .hang: .hang
+        case .slow: .slow
         }
     }
 
     var description: String {
         switch self {
         case .kill(let worker, let time), .terminate(let worker, let time):
-            "\(self.kind) worker \(worker), back after \(time)"
-        case .freeze(let worker, let time), .isolate(let worker, let time): "\(self.kind) worker \(worker) for \(time)"
-        case .join(let time), .slowBroker(let time): "\(self.kind) for \(time)"
-        case .restartBroker(let time): "\(self.kind), down for \(time)"
-        case .cutBrokerConnections, .grow: self.kind
+            "\(self.kind.rawValue) worker \(worker), back after \(time)"
+        case .freeze(let worker, let time), .isolate(let worker, let time):
+            "\(self.kind.rawValue) worker \(worker) for \(time)"
+        case .join(let time), .slowBroker(let time): "\(self.kind.rawValue) for \(time)"
+        case .restartBroker(let time): "\(self.kind.rawValue), down for \(time)"
+        case .cutBrokerConnections, .grow: self.kind.rawValue
         case .reboot(let device, let time), .blackHole(let device, let time), .hang(let device, let time),
             .slow(let device, let time):
-            "\(self.kind) \(device) for \(time)"
+            "\(self.kind.rawValue) \(device) for \(time)"
         }
     }
 }
@@ -106,24 +115,8 @@ struct FaultPlan: Sendable {
         }
     }
 
-    mutating func pause(_ low: Double, _ high: Double) -> Duration { self.time(low, high) }
-
-    private mutating func time(_ low: Double, _ high: Double) -> Duration {
+    /// Some time between these, in seconds.
+    mutating func time(_ low: Double, _ high: Double) -> Duration {
         .milliseconds(Int64(Double.random(in: low...high, using: &self.generator) * 1_000))
-    }
-}
-
-/// Small, fast and good enough: the generator of Steele, Lea and Flood (2014).
-struct SplitMix: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    init(seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -14,7 +14,7 @@ final class Round: Sendable {
         var rate: Double
         var delivery: Delivery
         /// Kinds of faults that may happen.
-        var faults: Set<String>
+        var faults: Set<Fault.Kind>
         var broker: String
         var folder: URL
         var isVerbose: Bool
@@ -79,7 +79,7 @@ final class Round: Sendable {
                     personalities: [.ciscoIOSXE, .aristaEOS], count: settings.devices, responseDelay: .milliseconds(5)))
             let inventory = folder.appendingPathComponent("inventory.yaml")
             try Data(FarmInventory.yaml(farm, user: "admin", password: "admin", timeout: 20).utf8).write(to: inventory)
-            let tether = try Self.sibling("tether")
+            let tether = try SiblingProgram.url("tether")
             let arguments = { (name: String?) -> [String] in
                 [
                     "worker", "--kafka", proxy.bootstrapServers, "--topic-prefix", Self.prefix, "--inventory",
@@ -100,15 +100,6 @@ final class Round: Sendable {
             await broker.stop()
             throw error
         }
-    }
-
-    private static func sibling(_ name: String) throws -> URL {
-        let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        let url = folder.appendingPathComponent(name)
-        guard FileManager.default.isExecutableFile(atPath: url.path) else {
-            throw HarnessError("\(url.path) is missing: build the product \(name) first")
-        }
-        return url
     }
 
     private func tearDown() async {
@@ -149,16 +140,23 @@ final class Round: Sendable {
             kafka, topic: "\(Self.prefix).dead-letters", from: .beginning, logger: Self.logger)
         let reading = Task { try await self.read(replies, letters) }
         do {
-            try await self.submit(1)
+            var workload = Workload(seed: self.settings.seed, devices: self.farm.devices.map(\.name))
+            try await self.send(workload.next(at: Self.now))
             try await self.until("the fleet has answered its first job", within: .seconds(60)) {
                 $0.finished.count == 1
             }
 
             let end = ContinuousClock.now + self.settings.duration
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await self.work(until: end) }
-                group.addTask { await self.spoilFleet(until: end) }
-                group.addTask { await self.spoilDevices(until: end) }
+                group.addTask { [workload] in try await self.work(workload, until: end) }
+                group.addTask {
+                    await self.injectFaults(0, until: end) { plan in
+                        // Between two of these faults all workers are to run.
+                        self.lookForCrashes()
+                        return plan.nextOfFleet()
+                    }
+                }
+                group.addTask { await self.injectFaults(1, until: end) { $0.nextOfDevices() } }
                 try await group.waitForAll()
             }
             try await self.heal()
@@ -228,19 +226,12 @@ final class Round: Sendable {
 
     private static var now: Int64 { Timestamp.now.nanoseconds / 1_000_000 }
 
-    private func work(until end: ContinuousClock.Instant) async throws {
-        var workload = Workload(seed: self.settings.seed, devices: self.farm.devices.map(\.name))
-        // The first job has been sent already, from a generator of the same seed.
-        _ = workload.next(at: 0)
+    private func work(_ workload: Workload, until end: ContinuousClock.Instant) async throws {
+        var workload = workload
         while ContinuousClock.now < end {
             try await self.send(workload.next(at: Self.now))
             try await Task.sleep(for: workload.pause(rate: self.settings.rate))
         }
-    }
-
-    private func submit(_ count: Int) async throws {
-        var workload = Workload(seed: self.settings.seed, devices: self.farm.devices.map(\.name))
-        for _ in 0..<count { try await self.send(workload.next(at: Self.now)) }
     }
 
     private func send(_ job: SubmittedJob) async throws {
@@ -256,10 +247,15 @@ final class Round: Sendable {
         if self.settings.isVerbose { print("  \(Self.now % 1_000_000) \(text)") }
     }
 
-    private func spoilFleet(until end: ContinuousClock.Instant) async {
-        var plan = self.plan(0)
+    /// One fault after the other until the time is over.
+    private func injectFaults(
+        _ stream: UInt64,
+        until end: ContinuousClock.Instant,
+        _ next: (inout FaultPlan) -> Fault
+    ) async {
+        var plan = self.plan(stream)
         while ContinuousClock.now < end {
-            let fault = plan.nextOfFleet()
+            let fault = next(&plan)
             guard self.settings.faults.contains(fault.kind) else {
                 try? await Task.sleep(for: .milliseconds(1))
                 continue
@@ -270,22 +266,7 @@ final class Round: Sendable {
             } catch {
                 self.notes.withLockedValue { $0.crashes.append("the harness could not do `\(fault)`: \(error)") }
             }
-            self.lookForCrashes()
-            try? await Task.sleep(for: plan.pause(0.3, 3))
-        }
-    }
-
-    private func spoilDevices(until end: ContinuousClock.Instant) async {
-        var plan = self.plan(1)
-        while ContinuousClock.now < end {
-            let fault = plan.nextOfDevices()
-            guard self.settings.faults.contains(fault.kind) else {
-                try? await Task.sleep(for: .milliseconds(1))
-                continue
-            }
-            self.begin(fault)
-            try? await self.perform(fault)
-            try? await Task.sleep(for: plan.pause(0.3, 3))
+            try? await Task.sleep(for: plan.time(0.3, 3))
         }
     }
 
@@ -297,7 +278,7 @@ final class Round: Sendable {
 
     private func begin(_ fault: Fault) {
         self.tell("\(fault)")
-        self.notes.withLockedValue { $0.faults[fault.kind, default: 0] += 1 }
+        self.notes.withLockedValue { $0.faults[fault.kind.rawValue, default: 0] += 1 }
     }
 
     private func perform(_ fault: Fault) async throws {

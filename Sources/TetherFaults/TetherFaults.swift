@@ -42,7 +42,7 @@ struct TetherFaults: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only these kinds of faults, separated by commas: \(Fault.kinds.joined(separator: ", ")).",
+            "Only these kinds of faults, separated by commas: \(Fault.Kind.allCases.map(\.rawValue).joined(separator: ", ")).",
             valueName: "kinds"))
     var faults: String?
 
@@ -64,12 +64,16 @@ struct TetherFaults: AsyncParsableCommand {
         }
     }
 
-    private func chosenFaults() throws -> Set<String> {
-        guard let faults else { return Set(Fault.kinds) }
-        let chosen = Set(faults.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
-        let unknown = chosen.subtracting(Fault.kinds)
-        guard unknown.isEmpty else { throw ValidationError("There are no faults named \(unknown.sorted()).") }
-        return chosen
+    private func chosenFaults() throws -> Set<Fault.Kind> {
+        guard let faults else { return Set(Fault.Kind.allCases) }
+        return try Set(
+            faults.split(separator: ",").map { word in
+                let name = word.trimmingCharacters(in: .whitespaces)
+                guard let kind = Fault.Kind(rawValue: name) else {
+                    throw ValidationError("There is no fault named \(name).")
+                }
+                return kind
+            })
     }
 
     func run() async throws {
@@ -98,7 +102,7 @@ struct TetherFaults: AsyncParsableCommand {
                 rate: self.rate,
                 delivery: delivery,
                 // The development broker forgets what a transaction rests on when it is restarted; Apache Kafka keeps it in topics.
-                faults: delivery == .exactlyOnce ? faults.subtracting(["restart broker"]) : faults,
+                faults: delivery == .exactlyOnce ? faults.subtracting([.restartBroker]) : faults,
                 broker: self.broker,
                 folder: folder.appendingPathComponent("round-\(number + 1)"),
                 isVerbose: self.verbose

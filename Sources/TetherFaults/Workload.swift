@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 
 /// What was asked of the fleet.
 struct SubmittedJob: Sendable {
@@ -19,8 +20,6 @@ struct SubmittedJob: Sendable {
     /// Milliseconds since 1970, by the sender's clock.
     var submitted: Int64
     var deadline: Duration
-    /// Offset of the sender's cancellation, if it sent one.
-    var isCancelled = false
 }
 
 /// Makes jobs: mostly small ones, some slow, some with several commands, some that expire.
@@ -78,6 +77,4 @@ struct Workload: Sendable {
         let mean = 1 / rate
         return .milliseconds(Int64(-mean * log(Double.random(in: 0.0001...1, using: &self.generator)) * 1_000))
     }
-
-    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self.generator) < percent }
 }

@@ -22,11 +22,21 @@ package final class TetherWorker: Service {
         self.client = devices
         self.logger = logger
 
-        func group(_ role: WorkerConfiguration.Role) -> KafkaConsumer.Group {
-            KafkaConsumer.Group(
-                id: "\(configuration.topics.prefix).\(role.groupName)",
-                instanceID: configuration.isStaticMember ? configuration.name : nil,
-                sessionTimeout: configuration.sessionTimeout
+        func consumer(
+            _ role: WorkerConfiguration.Role,
+            of topic: String,
+            _ delegate: any KafkaConsumerDelegate
+        ) throws(KafkaError) -> KafkaConsumer {
+            try KafkaConsumer(
+                configuration.kafka,
+                group: KafkaConsumer.Group(
+                    id: "\(configuration.topics.prefix).\(role.groupName)",
+                    instanceID: configuration.isStaticMember ? configuration.name : nil,
+                    sessionTimeout: configuration.sessionTimeout
+                ),
+                topics: [topic],
+                delegate: delegate,
+                logger: logger
             )
         }
 
@@ -38,14 +48,7 @@ package final class TetherWorker: Service {
                 logger: logger
             )
             let delegate = Router(configuration: configuration, client: devices, producer: producer, logger: logger)
-            let consumer = try KafkaConsumer(
-                configuration.kafka,
-                group: group(.route),
-                topics: [configuration.topics.jobs],
-                delegate: delegate,
-                logger: logger
-            )
-            self.router = (delegate, consumer, producer)
+            self.router = (delegate, try consumer(.route, of: configuration.topics.jobs, delegate), producer)
         } else {
             self.router = nil
         }
@@ -57,14 +60,7 @@ package final class TetherWorker: Service {
                 logger: logger
             )
             let delegate = Collector(configuration: configuration, producer: producer, logger: logger)
-            let consumer = try KafkaConsumer(
-                configuration.kafka,
-                group: group(.collect),
-                topics: [configuration.topics.progress],
-                delegate: delegate,
-                logger: logger
-            )
-            self.collector = (delegate, consumer, producer)
+            self.collector = (delegate, try consumer(.collect, of: configuration.topics.progress, delegate), producer)
         } else {
             self.collector = nil
         }
@@ -77,14 +73,7 @@ package final class TetherWorker: Service {
                 logger: logger
             )
             let delegate = Executor(configuration: configuration, client: devices, producer: producer, logger: logger)
-            let consumer = try KafkaConsumer(
-                configuration.kafka,
-                group: group(.execute),
-                topics: [configuration.topics.tasks],
-                delegate: delegate,
-                logger: logger
-            )
-            self.executor = (delegate, consumer, producer)
+            self.executor = (delegate, try consumer(.execute, of: configuration.topics.tasks, delegate), producer)
             devices.setWriteGuard { [weak delegate] in delegate?.maySend ?? false }
             // A producer of their own, outside of transactions: results never wait behind events.
             let events = EventPublisher(

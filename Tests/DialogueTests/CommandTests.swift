@@ -1,4 +1,5 @@
 import Dialogue
+import Lab
 import Testing
 
 @Suite("Commands")
@@ -379,7 +380,7 @@ struct CommandTests {
         ]
         let platform = try platform("cisco_iosxe")
         for seed in 1...250 as ClosedRange<UInt64> {
-            var random = SplitMix64(seed: seed)
+            var random = SplitMix(seed: seed)
             var turns = Transcripts.iosSetup
             var outputs: [String] = []
             for _ in 0..<3 {

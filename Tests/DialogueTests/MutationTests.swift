@@ -1,5 +1,6 @@
 import Dialogue
 import Foundation
+import Lab
 import Testing
 
 /// Transcripts with damaged bytes, whose last answer is cut before its prompt. `TETHER_MUTATIONS` says how many bytes or runs of bytes are
@@ -26,7 +27,7 @@ struct MutationTests {
         let clock = ContinuousClock()
         let start = clock.now
         while mutations < Self.count, failures < 20 {
-            var random = SplitMix64(seed: seed)
+            var random = SplitMix(seed: seed)
             let index = Int.random(in: 0..<Transcripts.all.count, using: &random)
             let outcome = Self.converse(Transcripts.all[index], platforms[index], seed, &random)
             mutations += outcome.mutations
@@ -51,7 +52,7 @@ struct MutationTests {
         _ fixture: Transcripts.Fixture,
         _ platform: PlatformDefinition,
         _ seed: UInt64,
-        _ random: inout SplitMix64
+        _ random: inout SplitMix
     ) -> (mutations: Int, hasReachedCut: Bool, problem: String?) {
         var turns = fixture.turns
         guard case .prints(let answer) = turns.removeLast() else { return (1, false, "the fixture has no last answer") }
@@ -97,7 +98,7 @@ struct MutationTests {
         return (mutations, true, "a cut answer was taken for a whole one: \(completion), sequel \(sequel)")
     }
 
-    private static func damage(_ bytes: inout [UInt8], _ random: inout SplitMix64) {
+    private static func damage(_ bytes: inout [UInt8], _ random: inout SplitMix) {
         let index = Int.random(in: 0..<bytes.count, using: &random)
         switch Int.random(in: 0..<7, using: &random) {
         case 0: bytes[index] = UInt8.random(in: 0...255, using: &random)

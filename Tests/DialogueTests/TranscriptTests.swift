@@ -1,4 +1,5 @@
 import Dialogue
+import Lab
 import Testing
 
 @Suite("Transcripts")
@@ -80,7 +81,7 @@ struct TranscriptTests {
         for name in try PlatformLibrary().names {
             let platform = try platform(name)
             for seed in 1...30 as ClosedRange<UInt64> {
-                var random = SplitMix64(seed: seed)
+                var random = SplitMix(seed: seed)
                 let alphabet: [UInt8] = [
                     0x08, 0x0A, 0x0D, 0x1B, 0x20, 0x3E, 0x23, 0x5B, 0x4B, 0x44, 0x31, 0x80, 0xC3, 0xFF, 0x61, 0x00,
                 ]

@@ -1,6 +1,7 @@
 import Foundation
 import Jobs
 import Kafka
+import Lab
 import Testing
 
 extension Integration {
@@ -69,7 +70,8 @@ extension Integration {
                 let kafka = ["--kafka", fleet.cluster.bootstrapServers, "--topic-prefix", fleet.topics.prefix]
                 func tether(_ arguments: String...) async throws -> Int32 {
                     try await ChildProcess.run(
-                        Product.tether(), [arguments[0]] + kafka + arguments.dropFirst(), on: fleet.cluster.leash
+                        SiblingProgram.url("tether").path, [arguments[0]] + kafka + arguments.dropFirst(),
+                        on: fleet.cluster.leash
                     ).status
                 }
                 try await fleet.submit("job", "lab sleep 600000", effect: .read)

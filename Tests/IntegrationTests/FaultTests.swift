@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 import Testing
 
 extension Integration {
@@ -13,7 +14,7 @@ extension Integration {
             let cluster = try Cluster.current
             let broker = ProcessInfo.processInfo.environment["TETHER_TEST_BROKER"] ?? "noida-db"
             let (status, output, errors) = try await ChildProcess.run(
-                try Product.path(of: "tether-faults"),
+                try SiblingProgram.url("tether-faults").path,
                 [
                     "--seed", "7", "--minutes", "0.5", "--rate", "3", "--delivery", "at_least_once", "--broker", broker,
                     "--folder", cluster.leash.folder.appendingPathComponent("faults").path, "--verbose",

@@ -1,6 +1,7 @@
 import Foundation
 import Jobs
 import Kafka
+import Lab
 import Testing
 
 extension Integration {
@@ -10,7 +11,7 @@ extension Integration {
             status: Int32, output: Data, errors: String
         ) {
             try await ChildProcess.run(
-                Product.tether(),
+                SiblingProgram.url("tether").path,
                 ["submit", "--kafka", fleet.cluster.bootstrapServers, "--topic-prefix", fleet.topics.prefix]
                     + arguments,
                 on: fleet.cluster.leash)

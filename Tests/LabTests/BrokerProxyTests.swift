@@ -112,7 +112,7 @@ struct BrokerProxyTests {
     @Test("nothing is lost or reordered, whatever the chunks and sizes, join delays among them")
     func order() async throws {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         let sizes = (0..<300).map { _ in
             Int.random(in: 0...(Int.random(in: 0..<20, using: &random) == 0 ? 300_000 : 500), using: &random)
         }
@@ -222,18 +222,5 @@ struct BrokerProxyTests {
                 expectResponse(try await frames.next(), to: 2)
             }
         }
-    }
-}
-
-/// A small generator that can be started again from a printed seed.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Lab
 import Logging
 import TestSupport
 import Testing
@@ -125,7 +126,7 @@ struct KnownHostsTests {
     @Test("random lines never harm the entries around them")
     func fuzz() {
         let seed = UInt64.random(in: .min ... .max)
-        var generator = SeededGenerator(state: seed)
+        var generator = SplitMix(seed: seed)
         let alphabet = Array("ab|1*?![]:,@ \t#=/+\u{e9}\r0".unicodeScalars).map(Character.init)
         let pieces = ["@revoked ", "ssh-ed25519 ", "host ", "|1|", Self.a.text, "AAAA", "@cert-authority "]
         for round in 0..<300 {
@@ -247,18 +248,5 @@ struct HostKeyPolicyTests {
             "ssh-rsa",
         ]
         #expect(AlgorithmPreferences.hostKeyOrder(.legacy, known: known, supported: supported) == expected)
-    }
-}
-
-/// SplitMix64: reproducible random numbers.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import Lab
 import NIOCore
 import Testing
 
@@ -51,7 +52,7 @@ struct TransferProtocolTests {
     @Test("random bytes crash no reader and fill no memory")
     func fuzz() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = Seeded(state: seed)
+        var random = SplitMix(seed: seed)
         for _ in 0..<20_000 {
             let alphabet = Array("CTD01 2\n\u{1}\u{2}x".utf8) + [0, 255]
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
@@ -109,7 +110,7 @@ struct TransferProtocolTests {
     @Test("answers in any order and any length give the file's bytes in order")
     func pipeline() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = Seeded(state: seed)
+        var random = SplitMix(seed: seed)
         for round in 0..<25 {
             let size = round == 0 ? 0 : Int.random(in: 0...900_000, using: &random)
             let file = [UInt8]((0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) })
@@ -169,16 +170,5 @@ struct TransferProtocolTests {
         #expect(SCPCommand.quoted("it's") == "'it'\\''s'")
         #expect(SCPCommand.quoted("-r") == "./-r")
         #expect(SCPCommand.quoted("") == "''")
-    }
-}
-
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import Lab
 import NIOCore
 import Testing
 
@@ -77,7 +78,7 @@ struct WireTests {
     @Test("random bytes are read without harm")
     func fuzz() {
         let seed = UInt64.random(in: .min ... .max)
-        var generator = SeededGenerator(state: seed)
+        var generator = SplitMix(seed: seed)
         for _ in 0..<2000 {
             var sniffer = KeyExchangeSniffer(skippingIdentification: Bool.random(using: &generator))
             var reader = IdentificationReader()

@@ -1,3 +1,4 @@
+import Lab
 import Testing
 
 @testable import Worker
@@ -142,7 +143,7 @@ import Testing
     /// Workers take tasks, begin changes, finish them, commit now and then, and die at any moment; the next one starts from the last commit.
     @Test("over random crashes no change runs twice and every task ends", arguments: 0..<200)
     func randomCrashes(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix(seed: seed)
         let count = Int64.random(in: 1...60, using: &random)
         let changes = Set((0..<count).filter { _ in Bool.random(using: &random) })
         var executions: [Int64: Int] = [:]
@@ -213,17 +214,4 @@ private func taken(
 ) throws -> (offset: Int64, metadata: LedgerMetadata) {
     let commit = ledger.commit(releasedInOrder: releasedInOrder)
     return try #require(commit)
-}
-
-/// A small random generator with a seed, so that a failing run can be repeated (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { self.state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

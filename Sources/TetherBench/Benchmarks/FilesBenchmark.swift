@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Lab
 import TestSupport
 
 /// `TetherBench files`: one large file each way by SFTP and SCP, beside OpenSSH's `sftp` and `scp`, turn and turn about, against
@@ -110,7 +111,7 @@ struct FilesBenchmark: AsyncParsableCommand {
         let executable: URL
         var arguments: [String]
         if program == .ours {
-            executable = try ChildProcess.sibling("TetherBench")
+            executable = try SiblingProgram.url("TetherBench")
             arguments = [
                 "transfer", method.rawValue, direction.rawValue, "--port", "\(server.port)", "--user", server.username,
                 "--key", server.clientKeyPath, source, target,

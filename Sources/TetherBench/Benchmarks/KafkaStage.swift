@@ -1,6 +1,7 @@
 import Foundation
 import Jobs
 import Kafka
+import Lab
 import Logging
 
 /// A broker, devices and workers, each a process of its own, and a client's producer and readers.
@@ -50,7 +51,7 @@ final class KafkaStage: Sendable {
         logger.logLevel = .error
         let configuration = KafkaConfiguration(bootstrapServers: servers, clientID: "tether-bench")
         _ = try await ChildProcess(
-            ChildProcess.sibling("tether"), ["topics", "create", "--kafka", servers, "--partitions", "16"]
+            SiblingProgram.url("tether"), ["topics", "create", "--kafka", servers, "--partitions", "16"]
         )
         .output(within: .seconds(60))
         let admin = try KafkaAdmin(configuration, logger: logger)
@@ -79,7 +80,7 @@ final class KafkaStage: Sendable {
         self.workers.add(
             name,
             try ChildProcess(
-                ChildProcess.sibling("tether"),
+                SiblingProgram.url("tether"),
                 [
                     "worker", "--kafka", self.servers, "--inventory", self.farms.inventory, "--log-level", "error",
                     "--name", name,

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Lab
 
 /// `TetherBench ssh`: our engine beside the reference program, both against the same simulated devices, turn and turn about.
 struct SSHBenchmark: AsyncParsableCommand {
@@ -204,10 +205,10 @@ struct SSHBenchmark: AsyncParsableCommand {
             case .warm, .exec: arguments += ["\(work.sessions)", "\(work.count)", work.command]
             case .idle: arguments += ["\(work.sessions)"]
             }
-            process = try ChildProcess(try ChildProcess.sibling("BenchFloor"), arguments)
+            process = try ChildProcess(try SiblingProgram.url("BenchFloor"), arguments)
         case .ours(let engine):
             process = try ChildProcess(
-                try ChildProcess.sibling("TetherBench"),
+                try SiblingProgram.url("TetherBench"),
                 [
                     "client", work.mode.rawValue, "--engine", engine.rawValue, "--host", devices.host, "--hosts",
                     "\(devices.count)",

@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 
 /// A development broker with the proxy that makes it behave, in a process of its own, for the time of a measurement: its data are gone with it, because
 /// it writes all of them over and over.
@@ -9,7 +10,7 @@ enum BrokerProcess {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let broker = try ChildProcess(
-            try ChildProcess.sibling("tether-lab"),
+            try SiblingProgram.url("tether-lab"),
             [
                 "broker", "--data-dir", folder.appendingPathComponent("broker").path, "--port", "0",
                 "--binary", ProcessInfo.processInfo.environment["TETHER_TEST_BROKER"] ?? "noida-db",

@@ -148,14 +148,4 @@ final class ChildProcess: Sendable {
         }
         if !unfinished.isEmpty { body(String(decoding: unfinished, as: UTF8.self)) }
     }
-
-    /// A program that is built beside this one.
-    static func sibling(_ name: String) throws -> URL {
-        let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        let url = folder.appendingPathComponent(name)
-        guard FileManager.default.isExecutableFile(atPath: url.path) else {
-            throw BenchmarkError("\(url.path) is missing: build all products, as deploy/bench does")
-        }
-        return url
-    }
 }

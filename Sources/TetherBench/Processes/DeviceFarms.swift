@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 
 /// Simulated devices in one or several processes of `tether-lab`, and one inventory of all.
 struct DeviceFarms: Sendable {
@@ -42,7 +43,7 @@ struct DeviceFarms: Sendable {
                 let share = count * (number + 1) / processes - count * number / processes
                 let file = folder.appendingPathComponent("farm-\(number).yaml").path
                 let process = try ChildProcess(
-                    try ChildProcess.sibling("tether-lab"),
+                    try SiblingProgram.url("tether-lab"),
                     [
                         "devices", "--count", "\(share)", "--one-address-each", "--host", "127.\(10 + number).0.1",
                         "--base-port", "0", "--privileged", "--name-prefix", "farm\(number)-", "--inventory", file,
@@ -113,7 +114,7 @@ struct DeviceFarms: Sendable {
     }
 
     private func order(_ farm: Farm, _ words: [String]) async throws -> String {
-        try await ChildProcess(try ChildProcess.sibling("tether-lab"), ["control", farm.control] + words)
+        try await ChildProcess(try SiblingProgram.url("tether-lab"), ["control", farm.control] + words)
             .output(within: .seconds(30))
     }
 }

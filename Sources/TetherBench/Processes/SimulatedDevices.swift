@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 
 /// Where the simulated devices are: one address each, all on one port.
 struct SimulatedDevices: Sendable {
@@ -23,7 +24,7 @@ struct SimulatedDevices: Sendable {
         _ body: (SimulatedDevices, ChildProcess) async throws -> Result
     ) async throws -> Result {
         let arguments = ["devices", "--count", "\(count)", "--one-address-each", "--base-port", "0", "--privileged"]
-        let process = try ChildProcess(try ChildProcess.sibling("tether-lab"), arguments)
+        let process = try ChildProcess(try SiblingProgram.url("tether-lab"), arguments)
         do {
             // `ready devices=50 first=127.0.0.1:40123`
             let ready = try await process.line(withPrefix: "ready ", within: .seconds(60))

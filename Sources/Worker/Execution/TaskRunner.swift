@@ -268,9 +268,9 @@ struct TaskRunner: Sendable {
 
     /// Waits before another attempt: exponential from `retry_delay`, with jitter so that a fleet doesn't knock in step. False when cancelled.
     private func pause(beforeAttempt attempt: Int) async -> Bool {
-        let base = self.client.inventory.general.retryDelay * (1 << min(attempt - 2, 6))
+        let delay = self.client.inventory.general.retryDelay
         do {
-            try await Task.sleep(for: base * Double.random(in: 0.5...1.0))
+            try await Task.sleep(for: Backoff(base: delay, maximum: delay * 64).pause(after: attempt - 1))
             return true
         } catch {
             return false

@@ -1,3 +1,4 @@
+import Lab
 import NIOCore
 import SSH
 import Testing

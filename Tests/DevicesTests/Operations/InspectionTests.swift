@@ -115,10 +115,10 @@ struct InspectionTests {
     @Test("whatever the texts, both can be put together again from their difference")
     func random() {
         let seed = UInt64.random(in: 0 ... .max)
-        var generator = Numbers(state: seed)
+        var generator = SplitMix(seed: seed)
         for _ in 0..<300 {
             let vocabulary = Int.random(in: 1...12, using: &generator)
-            let text = { (generator: inout Numbers) in
+            let text = { (generator: inout SplitMix) in
                 (0..<Int.random(in: 0...40, using: &generator)).map { _ in
                     "w\(Int.random(in: 0..<vocabulary, using: &generator))\n"
                 }.joined()
@@ -143,17 +143,5 @@ struct InspectionTests {
         let new = (0..<20_000).map { "b \($0 % 7)\n" }.joined()
         let difference = TextDifference(from: old, to: new)
         #expect(difference.removed == 20_000 && difference.inserted == 20_000)
-    }
-
-    struct Numbers: RandomNumberGenerator {
-        var state: UInt64
-        /// SplitMix64 (Steele, Lea, Flood 2014).
-        mutating func next() -> UInt64 {
-            self.state &+= 0x9E37_79B9_7F4A_7C15
-            var z = self.state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
     }
 }

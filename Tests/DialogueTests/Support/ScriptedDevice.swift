@@ -1,4 +1,5 @@
 import Dialogue
+import Lab
 import Testing
 
 /// What a scripted device and its user do, in order.
@@ -69,19 +70,6 @@ enum Chunking: Sendable, CustomTestStringConvertible {
     }
 }
 
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 /// What came of a conversation.
 struct Conversation: Hashable {
     struct Command: Hashable {
@@ -115,7 +103,7 @@ struct ScriptedDevice {
 
     private let gated: Bool
     private let chunking: Chunking
-    private var random: SplitMix64
+    private var random: SplitMix
     private var offset = 0
     private var timer: Duration?
     /// Typed, and not yet matched by the script.
@@ -140,9 +128,9 @@ struct ScriptedDevice {
         self.firesZeroTimersBetweenChunks = firesZeroTimersBetweenChunks
         self.answersEnters = answersEnters
         if case .random(let seed) = chunking {
-            self.random = SplitMix64(seed: seed)
+            self.random = SplitMix(seed: seed)
         } else {
-            self.random = SplitMix64(seed: 0)
+            self.random = SplitMix(seed: 0)
         }
     }
 

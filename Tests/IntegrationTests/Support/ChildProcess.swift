@@ -87,23 +87,3 @@ final class ChildProcess: Sendable {
         return self.status.withLockedValue { $0 ?? 0 }
     }
 }
-
-/// The programs that this package builds.
-enum Product {
-    struct Missing: Error, CustomStringConvertible { let description: String }
-
-    /// The path of `tether`, built beside this test bundle.
-    static func tether() throws -> String { try Self.path(of: "tether") }
-
-    static func path(of name: String) throws -> String {
-        let folder = Bundle.main.executableURL?.deletingLastPathComponent() ?? URL(fileURLWithPath: ".build/debug")
-        let path = folder.appendingPathComponent(name).path
-        guard FileManager.default.isExecutableFile(atPath: path) else {
-            throw Missing(
-                description:
-                    "These tests start the program itself, and there is no \(path): run `swift build --build-tests` first."
-            )
-        }
-        return path
-    }
-}

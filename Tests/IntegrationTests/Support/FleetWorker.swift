@@ -1,6 +1,7 @@
 import Devices
 import Foundation
 import Kafka
+import Lab
 import NIOConcurrencyHelpers
 import ServiceLifecycle
 import Worker
@@ -63,7 +64,7 @@ final class WorkerProcess: FleetWorker {
 
     init(_ arguments: [String], on leash: Leash) throws {
         self.process = try ChildProcess.start(
-            Product.tether(), ["worker", "--health", "127.0.0.1:0"] + arguments, on: leash)
+            SiblingProgram.url("tether").path, ["worker", "--health", "127.0.0.1:0"] + arguments, on: leash)
     }
 
     var isRunning: Bool { self.process.isRunning }

@@ -1,21 +1,17 @@
-/// Random numbers that a printed seed brings back (SplitMix64).
+import Lab
+
+/// Random numbers that a printed seed brings back.
 struct SeededGenerator: RandomNumberGenerator {
     let seed: UInt64
-    private var state: UInt64
+    private var numbers: SplitMix
 
     /// - Parameter seed: from a failure's message, to repeat it; by default a new one for each run.
     init(seed: UInt64 = .random(in: .min ... .max)) {
         self.seed = seed
-        self.state = seed
+        self.numbers = SplitMix(seed: seed)
     }
 
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    mutating func next() -> UInt64 { self.numbers.next() }
 
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 

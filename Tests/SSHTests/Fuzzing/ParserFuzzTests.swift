@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 import TestSupport
 import Testing
 
@@ -14,7 +15,7 @@ struct ParserFuzzTests {
             #expect(ParserChecks.violation(bytes) == nil, "\(name)")
         }
         let seed = ProcessInfo.processInfo.environment["TETHER_TEST_SEED"].flatMap { UInt64($0) } ?? 20_261_123
-        var mutator = Mutator(state: seed)
+        var mutator = Mutator(seed: seed)
         for round in 0..<(takesLong ? 2_000_000 : 6000) {
             let bytes = mutator.mutated(corpus[round % corpus.count].bytes, with: corpus.map(\.bytes))
             if let violation = ParserChecks.violation(bytes) {
@@ -34,15 +35,11 @@ struct ParserFuzzTests {
 
 /// Changes inputs a little, as libFuzzer does, but the same way each time.
 private struct Mutator: RandomNumberGenerator {
-    var state: UInt64
+    private var numbers: SplitMix
 
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
+    init(seed: UInt64) { self.numbers = SplitMix(seed: seed) }
+
+    mutating func next() -> UInt64 { self.numbers.next() }
 
     mutating func mutated(_ bytes: [UInt8], with others: [[UInt8]]) -> [UInt8] {
         var bytes = bytes

@@ -21,7 +21,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup var kafka: KafkaOptions
     @OptionGroup var log: LogOptions
 
-    @Option(help: ArgumentHelp("Inventory file or directory (YAML).", valueName: "path"))
+    @Option(help: ArgumentHelp("Inventory file or directory (YAML, CSV). Read again when it changes, and on SIGHUP.", valueName: "path"))
     var inventory: String
 
     @Option(
@@ -74,7 +74,9 @@ struct WorkerCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = self.log.logger("tether.worker")
         self.raiseDescriptorLimit(logger)
-        let inventory = try Inventory(path: self.inventory)
+        let watch = InventoryWatch(path: self.inventory, logger: logger)
+        let inventory = try await watch.load()
+        InventoryReport.log(inventory, logger)
         let devices = try DeviceClient(
             DeviceClient.Configuration(
                 inventory: inventory,
@@ -103,8 +105,11 @@ struct WorkerCommand: AsyncParsableCommand {
                 artifacts: self.artifacts
             ),
             devices: devices,
+            inventory: watch,
             logger: logger
         )
+        let hangUp = HangUp { watch.readAgain() }
+        defer { hangUp.stop() }
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
         if let health {
             let (host, port) = try Self.hostAndPort(health)

@@ -7,7 +7,9 @@ import Testing
 extension Integration {
     @Suite("Inventories that change under a worker")
     struct Inventories {
-        @Test("a worker process takes edits, refuses broken ones, reads again on SIGHUP, and tells it all on the topic of events")
+        @Test(
+            "a worker process takes edits, refuses broken ones, reads again on SIGHUP, and tells it all on the topic of events"
+        )
         func reload() async throws {
             try await Fleet.with(devices: 3, isWarm: true) { fleet in
                 let events = try await TopicLog(fleet.topics.events, on: fleet.cluster)
@@ -50,7 +52,8 @@ extension Integration {
                 #expect(told.allSatisfy { $0.worker == "worker" })
                 #expect(
                     told.first?.kind
-                        == .inventoryChanged(devices: 3, added: 1, removed: 1, changed: 0, names: ["+renamed", "-dev-0001"]))
+                        == .inventoryChanged(
+                            devices: 3, added: 1, removed: 1, changed: 0, names: ["+renamed", "-dev-0001"]))
                 guard case .inventoryRefused("inventory.invalid", let message)? = told.dropFirst().first?.kind else {
                     Issue.record("\(told)")
                     return
@@ -110,8 +113,12 @@ extension Integration {
             let path = try self.file("a.yaml", Self.sample)
             let first = try await self.tether(["show", "--inventory", path, "r1"])
             #expect(first.status == 0, "\(first.errors)")
-            let lines = first.output.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) } }
-            let settings = Dictionary(lines.map { ($0[0], $0[1].replacing(#/ {2,}/#, with: " | ")) }) { first, _ in first }
+            let lines = first.output.split(separator: "\n").map {
+                $0.split(separator: " ", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+            }
+            let settings = Dictionary(lines.map { ($0[0], $0[1].replacing(#/ {2,}/#, with: " | ")) }) { first, _ in
+                first
+            }
             #expect(settings["host"] == "192.0.2.1 | \(path):3")
             #expect(settings["port"] == "22 | built in")
             #expect(settings["device_type"] == "cisco_iosxe | \(path):1 (defaults)")
@@ -152,7 +159,9 @@ extension Integration {
             let platform = try await self.tether(
                 ["check", "--inventory", try self.file("c.csv", "host,device_type\na.example,linx\n")])
             #expect(platform.status == 1)
-            #expect(platform.output.contains(":2:11: error: devices.a.example.device_type: there is no platform `linx`; did you mean `linux`?"))
+            #expect(
+                platform.output.contains(
+                    ":2:11: error: devices.a.example.device_type: there is no platform `linx`; did you mean `linux`?"))
             #expect(try await self.tether(["check"]).status == 64)
         }
 

@@ -171,7 +171,7 @@ struct ForeignFormTests {
             ),
             (
                 "all:\n  hosts:\n    r1: {ansible_host: a, ansible_network_os: ios, ansible_password: '{{ vault }}'}\n",
-                "n.yml:3:51: all.hosts.r1.ansible_password: is a template or encrypted, and only Ansible can read it: write the value, or give it by the environment"
+                "n.yml:3:52: all.hosts.r1.ansible_password: is a template or encrypted, and only Ansible can read it: write the value, or give it by the environment"
             ),
             (
                 "all:\n  hosts:\n    web[01:50]: {ansible_network_os: linux}\n",
@@ -200,7 +200,7 @@ struct ForeignFormTests {
         let error = #expect(throws: InventoryError.self) { try Inventory(path: directory.path) }
         #expect(
             error?.description
-                == "\(directory.path)/hosts.yaml:1:44: r1.groups[0]: there is no group `cor` in groups.yaml; did you mean `core`?"
+                == "\(directory.path)/hosts.yaml:1:43: r1.groups[0]: there is no group `cor` in groups.yaml; did you mean `core`?"
         )
         try "r1: {hostname: a, platform: ios, groups: [core]}".write(
             toFile: "\(directory.path)/hosts.yaml", atomically: true, encoding: .utf8)

@@ -199,6 +199,50 @@ struct InventoryFileTests {
         #expect(bounded?.description.hasSuffix("\nand 150 more") == true)
     }
 
+    @Test("the way to a device leads through the jump hosts of jump hosts; those that many share may be in the list themselves")
+    func jumpHosts() throws {
+        let inventory = try Inventory(
+            yaml: """
+                defaults: {device_type: linux, jump_hosts: [outer, inner]}
+                devices:
+                  outer: {host: a}
+                  inner: {host: b}
+                  inside: {host: c}
+                  far: {host: d, jump_hosts: [inside]}
+                  direct: {host: e, jump_hosts: []}
+                  other: {host: f, jump_hosts: ["ops@198.51.100.1:2200", "192.0.2.9"]}
+                  last: {host: 192.0.2.9}
+                """)
+        let expected = [
+            "outer": [], "inner": ["outer"], "inside": ["outer", "inner"], "far": ["outer", "inner", "inside"],
+            "direct": [], "other": ["198.51.100.1:2200", "last"], "last": ["outer", "inner"],
+        ]
+        for (name, way) in expected {
+            let device = try #require(inventory[name])
+            #expect(try inventory.way(to: device).get().map(\.name) == way, "\(name)")
+        }
+        let error = #expect(throws: InventoryError.self) {
+            try Inventory(
+                yaml: "defaults: {device_type: linux}\ndevices:\n  a: {host: a, jump_hosts: [b]}\n  b: {host: b, jump_hosts: [c]}\n  c: {host: c, jump_hosts: [b]}",
+                file: "lab.yaml")
+        }
+        #expect(
+            error?.description == """
+                lab.yaml:3:16: devices.a.jump_hosts: the way leads through `b` twice
+                lab.yaml:4:16: devices.b.jump_hosts: the way leads through `b` twice
+                lab.yaml:5:16: devices.c.jump_hosts: the way leads through `c` twice
+                """)
+    }
+
+    @Test("where a file can't be read, what it may have said is not missed in the others")
+    func unreadFile() throws {
+        let directory = try TemporaryDirectory([
+            "a.yaml": "defaults: {device_type: linux", "b.yaml": "devices: {r1: {host: a, groups: [core]}, r2: {host: a b}}",
+        ])
+        let error = #expect(throws: InventoryError.self) { try Inventory(path: directory.path) }
+        #expect(error?.all.map(\.file) == ["\(directory.path)/a.yaml", "\(directory.path)/b.yaml"])
+    }
+
     @Test("merge keys and aliases that multiply are bounded")
     func bombs() {
         var yaml = "x-0: &a0 {host: a, device_type: linux}\n"

@@ -181,9 +181,6 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
             "defaults: {device_type: linux}\ndevices:\n  inside:\n    host: a\n    jump_hosts: [bastoin]\n  bastion: {host: b}",
             5,
             "devices.inside.jump_hosts: there is no device `bastoin`; did you mean `bastion`?"),
-        .init(
-            "defaults: {device_type: linux}\ndevices:\n  a: {host: a, jump_hosts: [b]}\n  b: {host: b, jump_hosts: [c]}\n  c: {host: c, jump_hosts: [b]}",
-            3, "devices.a.jump_hosts: the way leads through `b` twice"),
 
         // Sources.
         .init(

@@ -118,7 +118,8 @@ struct InventoryWatchTests {
         func stamps() -> FileStamps { FileStamps(path: directory.path) }
         var changes = FileChanges()
         changes.reads(stamps())
-        #expect(!changes.look(stamps()))
+        let isUnchanged = !changes.look(stamps())
+        #expect(isUnchanged)
         func append() throws {
             let file = try #require(FileHandle(forWritingAtPath: "\(directory.path)/a.yaml"))
             try file.seekToEnd()

@@ -125,9 +125,9 @@ struct ReloadTests {
             #expect(told.last == .changed(InventoryChange(changed: ["r1"], deviceCount: 1)))
             for refused in told.dropLast() {
                 guard case .refused(let error) = refused else {
-Issue.record("\(told)")
-return
-}
+                    Issue.record("\(told)")
+                    return
+                }
                 #expect(error.code == "inventory.invalid")
             }
         }

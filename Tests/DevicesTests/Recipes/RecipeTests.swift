@@ -258,8 +258,9 @@ struct RecipeTests {
                 name,host,port,device_type,user,password
                 router1,\(device.host),\(device.port),cisco_iosxe,admin,admin
                 """.write(toFile: "\(folder)/devices.csv", atomically: true, encoding: .utf8)
-                try await Recipes.followInventory(folder) { client in
-                    #expect(try await client.run("router1", "show clock").failure == nil)
+                try await Recipes.followInventory(folder) { client async throws in
+                    let result = try await client.run("router1", "show clock")
+                    #expect(result.failure == nil)
                 }
             }
         }

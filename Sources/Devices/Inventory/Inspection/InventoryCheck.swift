@@ -69,13 +69,12 @@ package struct InventoryCheck: Sendable {
     }
 
     private mutating func checkCredentials(_ inventory: Inventory, _ environment: CredentialEnvironment) {
-        let resolver = CredentialResolver(environment: environment)
         var withoutUser: [Int] = []
         var withoutSecret: [Int] = []
-        for (index, device) in inventory.contents.devices.enumerated() {
-            let credential = resolver.credential(for: device, in: inventory)
-            if credential.user == nil { withoutUser.append(index) }
-            if !credential.hasLoginSecret { withoutSecret.append(index) }
+        for index in inventory.contents.devices.indices {
+            let places = inventory.credentialPlaces(index, environment)
+            if !places.contains(where: \.givesUser) { withoutUser.append(index) }
+            if !places.contains(where: \.givesLogin) { withoutSecret.append(index) }
         }
         for (indexes, what) in [(withoutUser, "user"), (withoutSecret, "password or private key")]
         where !indexes.isEmpty {

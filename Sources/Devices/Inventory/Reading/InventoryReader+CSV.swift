@@ -14,6 +14,7 @@ extension InventoryReader {
             self.files.append(InventoryFile(name: file, form: .csv, devices: self.draft.devices.count - before))
         } catch {
             self.mistakes.add(error)
+            self.hasUnreadFile = true
         }
     }
 

@@ -39,6 +39,7 @@ extension Inventory {
 
     /// - Throws: every mistake that the reader has found, and those between files.
     init(_ reader: InventoryReader) throws(InventoryError) {
+        if reader.hasUnreadFile, let error = reader.mistakes.error { throw error }
         var mistakes = reader.mistakes
         self.init(reader.draft, &mistakes)
         if let error = mistakes.error { throw error }
@@ -54,6 +55,8 @@ struct InventoryReader {
     /// Where each setting that may be given only once was given: `general.timeout`, `credentials.netops`, …
     var settings: [String: InventoryPlace] = [:]
     var mistakes = InventoryMistakes()
+    /// There is a file of which nobody knows what it says: what is missing elsewhere may stand there.
+    var hasUnreadFile = false
     /// What was read and not taken.
     var notes: [InventoryWarning] = []
     var files: [InventoryFile] = []
@@ -75,6 +78,7 @@ struct InventoryReader {
             } catch {
                 self.mistakes.add(
                     InventoryError(file: file, message: "the inventory can't be read: \(error.localizedDescription)"))
+                self.hasUnreadFile = true
                 continue
             }
             if file.lowercased().hasSuffix(".csv") {
@@ -134,6 +138,7 @@ struct InventoryReader {
             self.files.append(InventoryFile(name: file, form: form, devices: self.draft.devices.count - before))
         } catch {
             self.mistakes.add(error)
+            self.hasUnreadFile = true
         }
     }
 

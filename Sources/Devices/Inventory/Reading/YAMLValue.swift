@@ -67,6 +67,9 @@ struct YAMLValue {
         }
     }
 
+    /// The same value under another path: of a list's item that has a name.
+    func moved(below base: String) -> YAMLValue { YAMLValue(self.document, self.position, base, self.step, self.place) }
+
     var file: String { self.document.file }
     var line: Int? { self.place.line }
 

@@ -130,7 +130,9 @@ extension InventoryReader {
             throw item.error("`name` is missing")
         }
         // What isn't known there is mostly said so.
-        let said = fields.filter { $0.key != "name" && !$0.value.isNull }
+        let said = fields.filter { $0.key != "name" && !$0.value.isNull }.map { field in
+            YAMLValue.Field(key: field.key, value: field.value.moved(below: "devices.\(name)"))
+        }
         guard hasPlatform || said.contains(where: { $0.key == "device_type" || $0.key == "platform" }) else {
             return name
         }

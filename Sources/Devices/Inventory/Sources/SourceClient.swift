@@ -42,7 +42,7 @@ enum SourceClient {
                 return .failure(source.error(self.reason(error, source)))
             } catch {
                 // Only what is known to be without secrets.
-                return .failure(source.error("doesn't answer: the connection failed (\(type(of: error)))"))
+                return .failure(source.error("gives no complete answer: the connection failed (\(type(of: error)))"))
             }
         }
         return try await withTaskCancellationHandler {

@@ -74,7 +74,8 @@ extension Inventory {
                 guard var shown = value(place.credential) ?? written.map({ _ in "set" }) else { continue }
                 if let reference = written?.reference, shown == "set" { shown = "set (from \(reference))" }
                 return EffectiveSetting(
-                    name: setting, value: shown, source: "\(written?.place.description ?? "made in code")\(place.label)")
+                    name: setting, value: shown, source: "\(written?.place.description ?? "made in code")\(place.label)"
+                )
             }
             return nil
         }

@@ -169,7 +169,7 @@ struct SourceTests {
         ])
         let error = await #expect(throws: InventoryError.self) { try await Self.watch(directory).load() }
         #expect(
-            error?.description.hasPrefix("\(directory.path)/a.yaml:2:5: sources: `http://127.0.0.1:1/` doesn't answer")
+            error?.description.hasPrefix("\(directory.path)/a.yaml:2:5: sources: `http://127.0.0.1:1/` can't be reached: ")
                 == true)
     }
 

@@ -40,6 +40,11 @@ enum SourceClient {
                 return .failure(error)
             } catch let error as HTTPClientError {
                 return .failure(source.error(self.reason(error, source)))
+            } catch let error as NIOConnectionError {
+                let reason = error.connectionErrors.first.map { "\($0.error)" } ?? "its name has no address"
+                return .failure(source.error("can't be reached: \(reason)"))
+            } catch let error as IOError {
+                return .failure(source.error("can't be reached: \(error)"))
             } catch {
                 // Only what is known to be without secrets.
                 return .failure(source.error("gives no complete answer: the connection failed (\(type(of: error)))"))

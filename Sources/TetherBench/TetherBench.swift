@@ -14,7 +14,8 @@ struct TetherBench: AsyncParsableCommand {
             """,
         subcommands: [
             SSHBenchmark.self, FilesBenchmark.self, JSONBenchmark.self, KafkaBenchmark.self, WorkerBenchmark.self,
-            AllBenchmarks.self,
+            ScaleBenchmark.self,
+            SoakBenchmark.self, AllBenchmarks.self,
             MeasuredClient.self, MeasuredTransfer.self,
         ],
         defaultSubcommand: AllBenchmarks.self

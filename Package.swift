@@ -214,6 +214,11 @@ let package = Package(
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "WorkerTests", dependencies: ["Lab", "Worker", "TestSupport"], swiftSettings: settings),
         .testTarget(
+            name: "DeploymentTests",
+            dependencies: ["Jobs", "Lab", "Operations", "TestSupport", .product(name: "Yams", package: "Yams")],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "LabTests",
             dependencies: [
                 "CLibSSH", "Kafka", "Lab", "TestSupport",

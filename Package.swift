@@ -215,7 +215,9 @@ let package = Package(
         .testTarget(name: "WorkerTests", dependencies: ["Lab", "Worker", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "DeploymentTests",
-            dependencies: ["Jobs", "Lab", "Operations", "TestSupport", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "Devices", "Jobs", "Lab", "Operations", "TestSupport", .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -6,8 +6,7 @@ import Testing
 /// What the manifests, the unit and the articles type is what the program takes.
 @Suite("Options in manifests and articles")
 struct OptionTests {
-    /// The options of a command, by its own help.
-    private func options(of command: [String]) throws -> Set<String> {
+    private func help(_ command: [String]) throws -> String {
         let process = Process()
         process.executableURL = try SiblingProgram.url("tether")
         process.arguments = command + ["--help"]
@@ -16,15 +15,24 @@ struct OptionTests {
         try process.run()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        return Set(text.matches(of: #/--[a-z][a-z-]+/#).map { String($0.output) })
+        return text
+    }
+
+    /// The options of a command and its subcommands, by their own help.
+    private func options(of command: [String] = []) throws -> Set<String> {
+        let text = try self.help(command)
+        var options = Set(text.matches(of: #/--[a-z][a-z-]+/#).map { String($0.output) })
+        let list = text.components(separatedBy: "SUBCOMMANDS:\n").dropFirst().first ?? ""
+        for line in list.components(separatedBy: "\n") {
+            guard let name = line.firstMatch(of: #/^\ \ ([a-z]+)/#)?.output.1 else { continue }
+            options.formUnion(try self.options(of: command + [String(name)]))
+        }
+        return options
     }
 
     @Test("every option of the manifests and the articles exists")
     func options() throws {
-        var known: Set<String> = []
-        for command in [[], ["worker"], ["submit"], ["run"], ["topics", "create"], ["topics", "verify"]] as [[String]] {
-            known.formUnion(try self.options(of: command))
-        }
+        let known = try self.options()
         #expect(known.contains("--inventory") && known.contains("--partitions"))
         let deploy = Repository.root.appendingPathComponent("deploy")
         var files = [

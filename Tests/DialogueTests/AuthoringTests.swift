@@ -64,7 +64,7 @@ struct AuthoringTests {
         var keys: Set<String> = []
         for file in try Repository.files(in: folder, suffix: ".swift") {
             let text = try String(contentsOf: file, encoding: .utf8)
-            let calls = #/\b(?:take|require|patterns|texts|combined|instructions)\(\s*"([a-z_]+)"/#
+            let calls = #/(?:take|require|patterns|texts|combined|instructions)\(\s*"([a-z_]+)"/#
             keys.formUnion(text.matches(of: calls).map { String($0.output.1) })
         }
         #expect(keys.count > 50)

@@ -215,6 +215,13 @@ let package = Package(
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "WorkerTests", dependencies: ["Lab", "Worker", "TestSupport"], swiftSettings: settings),
         .testTarget(
+            name: "DeploymentTests",
+            dependencies: [
+                "Devices", "Jobs", "Lab", "Operations", "TestSupport", .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "LabTests",
             dependencies: [
                 "CLibSSH", "Kafka", "Lab", "TestSupport",

@@ -89,7 +89,7 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "Devices", "Jobs", "Kafka",
+                "Devices", "Dialogue", "Jobs", "Kafka",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -213,7 +213,8 @@ let package = Package(
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "Lab", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "WorkerTests", dependencies: ["Lab", "Worker", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "WorkerTests", dependencies: ["Dialogue", "Lab", "Worker", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "DeploymentTests",
             dependencies: [
@@ -229,6 +230,11 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ConfigurationTests",
+            dependencies: ["Kafka", "TestSupport", "TetherCLI", "Worker"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -24,7 +24,7 @@ package final class TetherWorker: Service {
 
         func consumer(
             _ role: WorkerConfiguration.Role,
-            of topic: String,
+            of topics: [String],
             _ delegate: any KafkaConsumerDelegate
         ) throws(KafkaError) -> KafkaConsumer {
             try KafkaConsumer(
@@ -34,7 +34,7 @@ package final class TetherWorker: Service {
                     instanceID: configuration.isStaticMember ? configuration.name : nil,
                     sessionTimeout: configuration.sessionTimeout
                 ),
-                topics: [topic],
+                topics: topics,
                 delegate: delegate,
                 logger: logger
             )
@@ -48,7 +48,7 @@ package final class TetherWorker: Service {
                 logger: logger
             )
             let delegate = Router(configuration: configuration, client: devices, producer: producer, logger: logger)
-            self.router = (delegate, try consumer(.route, of: configuration.topics.jobs, delegate), producer)
+            self.router = (delegate, try consumer(.route, of: configuration.jobTopics, delegate), producer)
         } else {
             self.router = nil
         }
@@ -60,7 +60,7 @@ package final class TetherWorker: Service {
                 logger: logger
             )
             let delegate = Collector(configuration: configuration, producer: producer, logger: logger)
-            self.collector = (delegate, try consumer(.collect, of: configuration.topics.progress, delegate), producer)
+            self.collector = (delegate, try consumer(.collect, of: [configuration.topics.progress], delegate), producer)
         } else {
             self.collector = nil
         }
@@ -73,7 +73,7 @@ package final class TetherWorker: Service {
                 logger: logger
             )
             let delegate = Executor(configuration: configuration, client: devices, producer: producer, logger: logger)
-            self.executor = (delegate, try consumer(.execute, of: configuration.topics.tasks, delegate), producer)
+            self.executor = (delegate, try consumer(.execute, of: [configuration.topics.tasks], delegate), producer)
             devices.setWriteGuard { [weak delegate] in delegate?.maySend ?? false }
             // A producer of their own, outside of transactions: results never wait behind events.
             let events = EventPublisher(
@@ -115,8 +115,17 @@ package final class TetherWorker: Service {
                 "roles": "\(self.configuration.roles.map(\.rawValue).sorted().joined(separator: ","))",
                 "devices": "\(self.client.inventory.deviceNames.count)",
                 "ad_hoc_targets": "\(self.configuration.allowsAdHocTargets ? "allowed" : "refused")",
+                "job_topics": "\(self.configuration.jobTopics.joined(separator: ","))",
             ]
         )
+        if self.configuration.policy == nil {
+            self.logger.notice(
+                "no policy is given: whoever may write to the job topic may run anything on every device of the inventory",
+                metadata: [
+                    "job_topic": "\(self.configuration.topics.jobs)",
+                    "reply_topics": "\(([self.configuration.topics.results] + self.configuration.replyTopics.map(\.description)).joined(separator: ","))",
+                ])
+        }
         var failure: (any Error)?
         do {
             try await withGracefulShutdownHandler {

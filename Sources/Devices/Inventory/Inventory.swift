@@ -87,6 +87,9 @@ public struct Inventory: Sendable {
         return self.contents.groupsOfDevice[index].map { self.contents.groups[$0] }
     }
 
+    /// The platform of a device that isn't in the inventory, where nobody says otherwise.
+    package var defaultPlatform: String { self.defaults.platform ?? "generic" }
+
     /// Where a device is written; `nil` for one that was made in code.
     func place(of device: String) -> InventoryPlace? {
         self.contents.deviceIndex[device].flatMap { self.contents.places[$0] }

@@ -329,6 +329,9 @@ public final class DeviceClient: Sendable {
         self.library.platform(named: platform)?.isReadOnly(command) ?? false
     }
 
+    /// By name or alias.
+    package func platform(named name: String) -> PlatformDefinition? { self.library.platform(named: name) }
+
     /// The commands that the inventory has under a name for a platform (by any of its names), else those for `default`; `nil` when it has neither.
     package func sequence(named name: String, platform: String) -> [String]? {
         guard let platforms = self.inventory.sequences[name] else { return nil }

@@ -10,6 +10,7 @@ extension DeviceTask {
             id: try fields.requiredText("id", .derivedID),
             job: try fields.requiredText("job", .derivedID),
             index: try fields.integer("index", 0...Int.max),
+            source: try fields.text("source", .topic),
             device: try fields.requiredText("device", .target),
             address: try fields.text("address", .target),
             operation: try fields.required("operation") { value throws(FieldError) in try Operation(value) },
@@ -35,6 +36,7 @@ extension DeviceTask {
                 writer.field("id", self.id)
                 writer.field("job", self.job)
                 if let index = self.index { writer.field("index", index) }
+                writer.field("source", self.source)
                 writer.field("device", self.device)
                 writer.field("address", self.address)
                 self.operation.write(to: &writer)

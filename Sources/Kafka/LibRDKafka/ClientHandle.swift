@@ -46,6 +46,11 @@ final class ClientHandle: @unchecked Sendable {
         }
         if context.rebalance != nil { rd_kafka_conf_set_rebalance_cb(settings.pointer, kafkaRebalanceCallback) }
 
+        if context.tokens != nil {
+            // On librdkafka's own thread: producers and readers here poll no queue that the request could come by.
+            rd_kafka_conf_set_oauthbearer_token_refresh_cb(settings.pointer, kafkaTokenRefreshCallback)
+            rd_kafka_conf_enable_sasl_queue(settings.pointer, 1)
+        }
         // The context outlives the client.
         context.rejoins?.install(in: settings.pointer)
 
@@ -59,6 +64,11 @@ final class ClientHandle: @unchecked Sendable {
         settings.handOver()
         self.pointer = pointer
         self.context = retained
+        if context.tokens != nil, let error = rd_kafka_sasl_background_callbacks_enable(pointer) {
+            // Without it no token is ever asked for, and no broker lets the client in; the log says so.
+            context.logger.error("bearer tokens can't be renewed: \(String(cString: rd_kafka_error_string(error)))")
+            rd_kafka_error_destroy(error)
+        }
         switch queue {
         case .main: self.queue = rd_kafka_queue_get_main(pointer)
         case .consumer:

@@ -17,7 +17,7 @@ final class ClientSettings {
         try self.set("bootstrap.servers", configuration.bootstrapServers)
         try self.set("client.id", configuration.clientID)
         for (name, value) in role.defaults { try self.set(name, value) }
-        for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key }) {
+        for (name, value) in configuration.allProperties.sorted(by: { $0.key < $1.key }) {
             if let reason = ClientRole.protectedProperties[name] {
                 throw .invalidConfiguration(
                     "The Kafka property `\(name)` can't be set: \(reason). Remove it from the properties."

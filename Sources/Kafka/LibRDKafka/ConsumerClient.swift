@@ -38,7 +38,7 @@ final class ConsumerClient: Sendable {
         self.rejoins = rejoins
         let context = ClientContext(
             logger: logger,
-            redaction: Redaction(configuration.properties),
+            configuration: configuration,
             failed: { callbacks.failed($0) },
             rebalance: { code, client, partitions in callbacks.rebalance(code, client, partitions) },
             rejoins: rejoins

@@ -25,7 +25,7 @@ final class ProducerClient: Sendable {
     init(_ configuration: KafkaConfiguration, transactionalID: String?, logger: Logger) throws(KafkaError) {
         self.context = ClientContext(
             logger: logger,
-            redaction: Redaction(configuration.properties),
+            configuration: configuration,
             failed: { _ in }
         )
         self.handle = try ClientHandle(

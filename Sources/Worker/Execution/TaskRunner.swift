@@ -28,6 +28,10 @@ struct TaskRunner: Sendable {
         } catch {
             return .result(run.result(.rejected, error: error.description))
         }
+        if let denial = self.denial(of: assigned.task, on: device) {
+            return .result(run.result(.rejected, error: ErrorDescription(.policyDenied, denial.message)))
+        }
+        run.outputLimit = assigned.task.source.flatMap { self.configuration.policy?.current.topics[$0]?.limits.output }
         if case .close = assigned.task.operation {
             run.attempts = 1
             await self.client.close(device.name)
@@ -264,6 +268,23 @@ struct TaskRunner: Sendable {
             if let platform = task.platform { device.platform = platform }
         }
         return device
+    }
+
+    /// The owner's own word. The router asked the same when it made the task, but the policy may have become another one since.
+    private func denial(of task: DeviceTask, on device: Device) -> PolicyDenial? {
+        guard let policy = self.configuration.policy?.current else { return nil }
+        let inventory = self.client.inventory
+        let target: PolicyTarget
+        var platforms = [device.platform]
+        if let address = task.address, let adHoc = inventory.adHocTarget(address) {
+            target = PolicyTarget(adHoc, in: inventory)
+            platforms.append(inventory[adHoc.name]?.platform ?? inventory.defaultPlatform)
+        } else {
+            target = PolicyTarget(device, in: inventory)
+            if let own = inventory[task.device]?.platform { platforms.append(own) }
+        }
+        return policy.denial(
+            of: task, on: Set(platforms).map { PolicyPlatform($0, self.client.platform(named: $0)) }, target)
     }
 
     /// Waits before another attempt: exponential from `retry_delay`, with jitter so that a fleet doesn't knock in step. False when cancelled.

@@ -114,7 +114,9 @@ final class Router: KafkaConsumerDelegate {
             inventory: self.client.inventory,
             taskPartitions: try self.producer.partitionCount(of: self.configuration.topics.tasks),
             isReadOnly: { [client] in client.isReadOnly($0, platform: $1) },
-            sequence: { [client] in client.sequence(named: $0, platform: $1) }
+            sequence: { [client] in client.sequence(named: $0, platform: $1) },
+            policy: self.configuration.policy?.current,
+            platform: { [client] in PolicyPlatform($0, client.platform(named: $0)) }
         )
         if self.configuration.duplicateWindow > .zero {
             planner.known = { [memory] in begun[$0] ?? memory.job($0) }

@@ -28,6 +28,7 @@ extension SeededGenerator {
             id: self.printable(1...60),
             job: self.printable(1...40),
             index: self.maybe { .random(in: 0...10_000, using: &$0) },
+            source: self.maybe { $0.topic() },
             device: self.printable(1...40),
             address: self.maybe { $0.printable(1...40) },
             operation: self.operation(),

@@ -110,7 +110,7 @@ struct InventoryReader {
 
     // MARK: YAML
 
-    private static func document(_ yaml: String, file: String) throws(InventoryError) -> Node? {
+    static func document(_ yaml: String, file: String) throws(InventoryError) -> Node? {
         do {
             // Without resolver rules: types are this reader's concern, and the rules would run regular expressions over every scalar.
             return try Parser(yaml: yaml, resolver: .basic, encoding: .utf8).singleRoot()

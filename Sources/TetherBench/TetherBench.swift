@@ -14,9 +14,8 @@ struct TetherBench: AsyncParsableCommand {
             """,
         subcommands: [
             SSHBenchmark.self, FilesBenchmark.self, JSONBenchmark.self, KafkaBenchmark.self, WorkerBenchmark.self,
-            ScaleBenchmark.self,
-            SoakBenchmark.self, AllBenchmarks.self,
-            MeasuredClient.self, MeasuredTransfer.self,
+            ScaleBenchmark.self, SoakBenchmark.self, InventoryBenchmark.self, AllBenchmarks.self,
+            MeasuredClient.self, MeasuredTransfer.self, MeasuredInventory.self,
         ],
         defaultSubcommand: AllBenchmarks.self
     )
@@ -66,6 +65,7 @@ struct AllBenchmarks: AsyncParsableCommand {
         try await SSHBenchmark.measure(self.options, into: &report)
         try await FilesBenchmark.measure(self.options, into: &report)
         JSONBenchmark.measure(self.options, into: &report)
+        try InventoryBenchmark.measure(self.options, into: &report)
         try await KafkaBenchmark.measure(self.options, into: &report)
         report.finish(self.options)
     }

@@ -10,6 +10,7 @@ import ServiceLifecycle
 package final class TetherWorker: Service {
     private let configuration: WorkerConfiguration
     private let client: DeviceClient
+    private let inventory: InventoryWatch?
     private let logger: Logger
 
     private let router: (delegate: Router, consumer: KafkaConsumer, producer: KafkaProducer)?
@@ -17,9 +18,13 @@ package final class TetherWorker: Service {
     private let executor: (delegate: Executor, consumer: KafkaConsumer, producer: KafkaProducer)?
     private let events: EventPublisher?
 
-    package init(_ configuration: WorkerConfiguration, devices: DeviceClient, logger: Logger) throws(KafkaError) {
+    /// - Parameter inventory: what it reads anew is taken into use while the worker runs.
+    package init(
+        _ configuration: WorkerConfiguration, devices: DeviceClient, inventory: InventoryWatch? = nil, logger: Logger
+    ) throws(KafkaError) {
         self.configuration = configuration
         self.client = devices
+        self.inventory = inventory
         self.logger = logger
 
         func consumer(
@@ -129,7 +134,7 @@ package final class TetherWorker: Service {
         var failure: (any Error)?
         do {
             try await withGracefulShutdownHandler {
-                try await self.runRoles()
+                try await self.runFollowingInventory()
             } onGracefulShutdown: {
                 self.stop()
             }
@@ -152,6 +157,27 @@ package final class TetherWorker: Service {
         self.router?.consumer.stop()
         self.executor?.consumer.stop()
         self.collector?.consumer.stop()
+    }
+
+    private func runFollowingInventory() async throws {
+        guard let inventory else { return try await self.runRoles() }
+        try await withThrowingTaskGroup { parts in
+            parts.addTask {
+                await self.client.follow(inventory) { news in
+                    self.events?.take(news)
+                    // Which devices are to be kept open may have changed. Sessions of those that are gone are closed already.
+                    if case .changed = news { self.executor?.delegate.keepWarm() }
+                }
+                return false
+            }
+            parts.addTask {
+                try await self.runRoles()
+                return true
+            }
+            while let areRoles = try await parts.next() {
+                if areRoles { parts.cancelAll() }
+            }
+        }
     }
 
     private func runRoles() async throws {

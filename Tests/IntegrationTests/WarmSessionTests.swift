@@ -170,9 +170,9 @@ extension Integration {
                 var found: [String: [Event]] = [:]
                 for record in events.records {
                     let event = try Event(decoding: record.value ?? [])
-                    #expect(record.key == Array(event.device.utf8))
+                    #expect(record.key == Array(event.key.utf8))
                     #expect(event.worker == "worker")
-                    found[event.device, default: []].append(event)
+                    found[event.key, default: []].append(event)
                 }
                 #expect(found[fleet.devices[1].name]?.map(\.type) == ["session.opened", "session.closed"])
                 let types = found[fleet.device.name]?.map(\.type) ?? []

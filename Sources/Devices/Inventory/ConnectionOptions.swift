@@ -7,11 +7,18 @@ public struct ConnectionOptions: Sendable, Hashable {
     public var sourceAddress: String?
     /// A device that gives no sign of life is given up within this time; 45 seconds where nobody says otherwise.
     public var silenceTimeout: Duration?
+    /// The SSH servers to go through, the one that is reached directly first: names of devices of the inventory, or `user@host:port`. An empty
+    /// list: none, whatever groups and defaults say. A device's own jump hosts lead to it here too.
+    public var jumpHosts: [String]?
 
-    public init(legacyAlgorithms: Bool? = nil, sourceAddress: String? = nil, silenceTimeout: Duration? = nil) {
+    public init(
+        legacyAlgorithms: Bool? = nil, sourceAddress: String? = nil, silenceTimeout: Duration? = nil,
+        jumpHosts: [String]? = nil
+    ) {
         self.legacyAlgorithms = legacyAlgorithms
         self.sourceAddress = sourceAddress
         self.silenceTimeout = silenceTimeout
+        self.jumpHosts = jumpHosts
     }
 
     /// Takes what isn't said here from `others`, the nearest first.
@@ -20,7 +27,8 @@ public struct ConnectionOptions: Sendable, Hashable {
             ConnectionOptions(
                 legacyAlgorithms: options.legacyAlgorithms ?? other.legacyAlgorithms,
                 sourceAddress: options.sourceAddress ?? other.sourceAddress,
-                silenceTimeout: options.silenceTimeout ?? other.silenceTimeout)
+                silenceTimeout: options.silenceTimeout ?? other.silenceTimeout,
+                jumpHosts: options.jumpHosts ?? other.jumpHosts)
         }
     }
 
@@ -29,10 +37,16 @@ public struct ConnectionOptions: Sendable, Hashable {
         HostName.isIPv4(text) || HostName.canonicalIPv6(text) != nil
             ? nil : "must be an IPv4 or IPv6 address of this machine, without brackets"
     }
+
+    /// Why a text can't be a jump host; `nil` when it can be one.
+    static func problem(withJumpHost text: String) -> String? {
+        InventoryName.problem(with: text) == nil || Inventory.empty.adHocTarget(text) != nil
+            ? nil : "must be a device of the inventory, or `user@host:port`"
+    }
 }
 
 extension InventoryReader {
-    static let connectionKeys = ["legacy_algorithms", "source_address", "silence_timeout"]
+    static let connectionKeys = ["legacy_algorithms", "source_address", "silence_timeout", "jump_hosts"]
     private static let silences: ClosedRange<Duration> = .seconds(3)...(.seconds(3_600))
 
     /// Takes a field that says how to connect; `false` for any other.
@@ -45,6 +59,13 @@ extension InventoryReader {
             if let problem = ConnectionOptions.problem(withSource: address) { throw field.value.error(problem) }
             options.sourceAddress = address
         case "silence_timeout": options.silenceTimeout = try field.value.duration(in: Self.silences)
+        case "jump_hosts":
+            options.jumpHosts = []
+            for item in try field.value.items() {
+                let hop = try item.string()
+                if let problem = ConnectionOptions.problem(withJumpHost: hop) { throw item.error(problem) }
+                options.jumpHosts?.append(hop)
+            }
         default: return false
         }
         return true

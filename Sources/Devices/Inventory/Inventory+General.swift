@@ -30,5 +30,6 @@ extension Inventory {
         var credential = Credential()
         var session = SessionSettings()
         var connection = ConnectionOptions()
+        var settings: [SettingPlace] = []
     }
 }

@@ -20,14 +20,23 @@
 /// devices:
 ///   router1: {host: 192.0.2.1, tags: [edge, berlin], password: {env: ROUTER1_PASSWORD}}
 ///   server1: {host: server1.example.net, device_type: linux, private_key: ~/.ssh/automation}
+///   inside1: {host: 10.0.0.1, jump_hosts: [server1]}     # through another SSH server
 /// groups:
 ///   core: {members: [router1, core-*], enable_secret: {env: CORE_ENABLE}}
 ///   berlin: {tags: [berlin], auth_domain: tacacs, cli_keepalive: 5m, warm: true}
 /// ```
 ///
+/// Or as a table (CSV), or in the forms of Nornir and Ansible: see ``init(path:)``. Devices may also come from an HTTP source, such as NetBox:
+///
+/// ```yaml
+/// sources:
+///   - {url: https://netbox.example/api/dcim/devices/, kind: netbox, token: {env: NETBOX_TOKEN}, refresh: 5m, cache: netbox.cache}
+/// ```
+///
 /// `{env: NAME}` and `{file: PATH}` are read once, with the inventory: a rotated secret takes effect with the next reload.
 public struct Inventory: Sendable {
     public let general: General
+    let generalSettings: [SettingPlace]
     let defaults: Defaults
     /// `credentials:` of the file, by name.
     let namedCredentials: [String: Credential]
@@ -35,6 +44,11 @@ public struct Inventory: Sendable {
     let authDomains: [String: LoginPolicy.Domain]
     /// `sequences:` of the file: commands by name, then by platform or `default`.
     let sequences: [String: [String: [String]]]
+    let sequencePlaces: [String: InventoryPlace]
+    /// What it was read from; empty for one that was made in code.
+    package internal(set) var files: [InventoryFile] = []
+    /// What its files say and nothing comes of.
+    package internal(set) var notes: [InventoryWarning] = []
     /// One reference, so that an inventory of any size is copied at the cost of one.
     let contents: InventoryContents
 
@@ -55,17 +69,31 @@ public struct Inventory: Sendable {
         for (name, members) in groups.sorted(by: { $0.key < $1.key }) {
             try draft.add(GroupDraft(name: name, members: members.sorted()))
         }
-        try self.init(draft)
+        var mistakes = InventoryMistakes()
+        self.init(draft, &mistakes)
+        if let error = mistakes.error { throw error }
     }
 
-    init(_ draft: InventoryDraft) throws(InventoryError) {
+    /// Makes as much of the draft as there can be made of it. With mistakes, the result is of no use.
+    init(_ draft: InventoryDraft, _ mistakes: inout InventoryMistakes) {
         self.general = draft.general
+        self.generalSettings = draft.generalSettings
         self.defaults = draft.defaults
         self.namedCredentials = draft.credentials
         self.authDomains = draft.authDomains
         self.sequences = draft.sequences
-        self.contents = try InventoryContents(draft)
+        self.sequencePlaces = draft.sequencePlaces
+        self.contents = InventoryContents(draft, &mistakes)
+        for device in self.contents.devices where device.connection.jumpHosts?.isEmpty == false {
+            if case .failure(let error) = self.way(to: device) { mistakes.add(error) }
+        }
     }
+
+    /// Knows nobody.
+    static let empty: Inventory = {
+        var mistakes = InventoryMistakes()
+        return Inventory(InventoryDraft(), &mistakes)
+    }()
 
     /// Every device's name, in the order of the files.
     public var deviceNames: [String] { self.contents.devices.map(\.name) }

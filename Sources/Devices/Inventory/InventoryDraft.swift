@@ -1,11 +1,13 @@
 /// An inventory as written, before groups and defaults are applied.
 struct InventoryDraft {
     var general = Inventory.General()
+    var generalSettings: [SettingPlace] = []
     var defaults = Inventory.Defaults()
     var credentials: [String: Credential] = [:]
     var authDomains: [String: LoginPolicy.Domain] = [:]
     /// By name, then by platform or `default`.
     var sequences: [String: [String: [String]]] = [:]
+    var sequencePlaces: [String: InventoryPlace] = [:]
     private(set) var devices: [DeviceDraft] = []
     private(set) var groups: [GroupDraft] = []
     private var devicePlaces: [String: InventoryPlace?] = [:]
@@ -31,6 +33,8 @@ struct InventoryDraft {
         self.groups.append(group)
     }
 
+    func hasGroup(_ name: String) -> Bool { self.groupPlaces.keys.contains(name) }
+
     static func duplicate(_ kind: String, _ first: InventoryPlace?) -> String {
         "this \(kind) is given twice" + (first.map { "; the first is at \($0)" } ?? "") + ": keep one of them"
     }
@@ -49,6 +53,10 @@ struct DeviceDraft {
     var hostKeyPolicy: HostKeyPolicy?
     var hostKeyFingerprint: String?
     var session = SessionSettings()
+    /// Where what is said of it stands.
+    var settings: [SettingPlace] = []
+    /// They have been told: what follows from them needn't be.
+    var hasMistakes = false
 
     init(name: String, place: InventoryPlace?, host: String) {
         self.name = name
@@ -70,6 +78,9 @@ struct DeviceDraft {
         self.tags = device.tags
         self.credential = device.credential
         try check("source_address", device.connection.sourceAddress.flatMap(ConnectionOptions.problem(withSource:)))
+        for hop in device.connection.jumpHosts ?? [] {
+            try check("jump_hosts", ConnectionOptions.problem(withJumpHost: hop))
+        }
         self.connection = device.connection
         self.hostKeyPolicy = device.hostKeyPolicy
         self.hostKeyFingerprint = device.hostKeyFingerprint
@@ -83,12 +94,13 @@ struct GroupDraft {
     /// Device names and globs.
     var members: [(pattern: String, place: InventoryPlace?)] = []
     /// A device that one of these holds for is a member.
-    var tags: [TagExpression] = []
+    var tags: [(expression: TagExpression, place: InventoryPlace?)] = []
     var port: Int?
     var platform: String?
     var credential = Credential()
     var session = SessionSettings()
     var connection = ConnectionOptions()
+    var settings: [SettingPlace] = []
 
     init(name: String, place: InventoryPlace? = nil, members: [String] = []) {
         self.name = name

@@ -268,27 +268,25 @@ public final class DeviceClient: Sendable {
 
     public var inventory: Inventory { self.currentInventory.withLockedValue { $0 } }
 
-    /// Takes a new inventory into use. Sessions of devices that it changes or doesn't know any more are closed as soon as they are idle; the others
-    /// stay open.
+    /// Takes a new inventory into use. Sessions of devices that it changes or doesn't know any more are closed as soon as they are idle: what runs on
+    /// them ends as it would have, and what comes next uses the new address or credential. The others stay open.
     ///
     /// - Throws: `inventory.invalid`; the old inventory then stays.
-    public func replaceInventory(_ inventory: Inventory) throws(DeviceError) {
+    @discardableResult
+    public func reload(_ inventory: Inventory) throws(DeviceError) -> InventoryChange {
         try self.checkPlatforms(of: inventory)
         let old = self.currentInventory.withLockedValue { current -> Inventory in
             defer { current = inventory }
             return current
         }
         self.gate.setDomains(inventory.authDomains)
-        let credentials = self.credentials
+        let change = inventory.change(from: old)
+        let outdated = Set(change.removed + change.changed)
         let changesAll =
             inventory.general.timeout != old.general.timeout
             || inventory.general.hostKeyPolicy != old.general.hostKeyPolicy
-        self.pool.retire { target in
-            let device = target.device
-            guard old[device.name] == device else { return false }
-            return inventory[device.name] != device || changesAll
-                || credentials.credential(for: device, in: old) != credentials.credential(for: device, in: inventory)
-        }
+        if changesAll || !outdated.isEmpty { self.pool.retire { changesAll || outdated.contains($0.device.name) } }
+        return change
     }
 
     private func checkPlatforms(of inventory: Inventory) throws(DeviceError) {

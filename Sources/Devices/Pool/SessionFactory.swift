@@ -38,7 +38,8 @@ struct SessionFactory: Sendable {
                 hostKeyVerifier: self.hostKeyVerifier(for: device, in: inventory),
                 timeouts: device.connection.silenceTimeout.map { SSHTimeouts(silence: $0) } ?? SSHTimeouts(),
                 algorithms: device.connection.legacyAlgorithms == true ? .legacy : .standard,
-                sourceAddress: device.connection.sourceAddress
+                sourceAddress: device.connection.sourceAddress,
+                via: try self.way(to: device, in: inventory)
             ),
             password: credential.password,
             enableSecret: credential.enableSecret,

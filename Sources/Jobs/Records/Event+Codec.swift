@@ -3,11 +3,12 @@ extension Event {
     /// - Throws: `job.undecodable`, `job.invalid`, or `job.unsupported` (a `type` that this version doesn't know).
     package init(decoding bytes: [UInt8]) throws(JobsError) {
         self = try RecordDecoding.decode(bytes, jobField: "job") { fields throws(FieldError) in
-            Event(
-                device: try fields.requiredText("device", .target),
+            let kind = try Kind(fields)
+            return Event(
+                device: kind.isOfInventory ? nil : try fields.requiredText("device", .target),
                 worker: try fields.requiredText("worker", .derivedID),
                 time: try fields.requiredInteger("time", 0...Int64.max),
-                kind: try Kind(fields)
+                kind: kind
             )
         }
     }
@@ -18,7 +19,7 @@ extension Event {
             writer.object { writer in
                 writer.field("version", RecordDecoding.version)
                 writer.field("type", self.type)
-                writer.field("device", self.device)
+                if let device { writer.field("device", device) }
                 writer.field("worker", self.worker)
                 writer.field("time", self.time)
                 self.kind.write(to: &writer)
@@ -28,6 +29,13 @@ extension Event {
 }
 
 extension Event.Kind {
+    fileprivate var isOfInventory: Bool {
+        switch self {
+        case .inventoryChanged, .inventoryRefused: true
+        default: false
+        }
+    }
+
     fileprivate init(_ fields: Fields) throws(FieldError) {
         func words(_ name: String) throws(FieldError) -> String {
             try fields.required(name) { value throws(FieldError) in try Fields.anyText(value) }
@@ -57,10 +65,22 @@ extension Event.Kind {
         case "credential.locked":
             self = .credentialLocked(
                 user: try words("user"), scope: try words("scope"), pause: try time("pause"))
+        case "inventory.changed":
+            self = .inventoryChanged(
+                devices: try fields.requiredInteger("devices", 0...Int.max),
+                added: try fields.requiredInteger("added", 0...Int.max),
+                removed: try fields.requiredInteger("removed", 0...Int.max),
+                changed: try fields.requiredInteger("changed", 0...Int.max),
+                names: try fields.requiredList("names", of: "names") { value throws(FieldError) in
+                    try Fields.text(value, .target)
+                })
+        case "inventory.refused":
+            self = .inventoryRefused(
+                code: try fields.requiredText("code", .derivedID), message: try words("message"))
         case let other:
             let known = Wording.alternatives([
                 "session.opened", "session.closed", "session.lost", "device.unreachable", "device.recovered",
-                "hostkey.changed", "credential.locked",
+                "hostkey.changed", "credential.locked", "inventory.changed", "inventory.refused",
             ])
             throw FieldError("expected \(known), found \(Wording.quoted(other))", kind: .unsupported, at: "type")
         }
@@ -89,6 +109,16 @@ extension Event.Kind {
             writer.field("user", user)
             writer.field("scope", scope)
             writer.field("pause", seconds: pause)
+        case .inventoryChanged(let devices, let added, let removed, let changed, let names):
+            writer.field("devices", devices)
+            writer.field("added", added)
+            writer.field("removed", removed)
+            writer.field("changed", changed)
+            writer.name("names")
+            writer.array(names) { $0.string($1) }
+        case .inventoryRefused(let code, let message):
+            writer.field("code", code)
+            writer.field("message", message)
         }
     }
 }

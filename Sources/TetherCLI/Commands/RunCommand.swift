@@ -33,7 +33,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard self.concurrency > 0 else { throw ValidationError("--concurrency must be at least 1.") }
-        let inventory = try Inventory(path: self.inventory)
+        let inventory = try await Inventory.load(path: self.inventory)
         let configuration = DeviceClient.Configuration(
             inventory: inventory,
             knownHostsFile: self.knownHosts,

@@ -52,9 +52,11 @@ struct WorkerCommand: AsyncParsableCommand {
         self.raiseDescriptorLimit(try settings.value(Settings.maximumSessions), logger)
         let policy = try settings.policySource()
         let configuration = try settings.worker(policy: policy)
-        let inventory = try Inventory(path: try settings.value(Settings.inventory))
+        let watch = InventoryWatch(path: try settings.value(Settings.inventory), logger: logger)
+        let inventory = try await watch.load()
+        InventoryReport.log(inventory, logger)
         let devices = try DeviceClient(try settings.devices(inventory), logger: logger)
-        let worker = try TetherWorker(configuration, devices: devices, logger: logger)
+        let worker = try TetherWorker(configuration, devices: devices, inventory: watch, logger: logger)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
         if let (host, port) = try settings.healthAddress() {
             services.append(
@@ -77,14 +79,22 @@ struct WorkerCommand: AsyncParsableCommand {
         )
         let haste = SecondSignal(logger: logger)
         defer { haste.stop() }
-        let reloading = HangUpSignal(logger: logger, self.reloads(policy, configuration))
+        let reloading = HangUpSignal(logger: logger, self.reloads(watch, policy, configuration))
         defer { reloading.stop() }
         try await group.run()
     }
 
     /// What is read again on SIGHUP.
-    private func reloads(_ policy: PolicySource?, _ configuration: WorkerConfiguration) -> [HangUpSignal.Reload] {
-        var reloads: [HangUpSignal.Reload] = []
+    private func reloads(_ inventory: InventoryWatch, _ policy: PolicySource?, _ configuration: WorkerConfiguration)
+        -> [HangUpSignal.Reload]
+    {
+        // The watch reads in its own time, and tells what has changed, or why nothing has.
+        var reloads = [
+            HangUpSignal.Reload("inventory") {
+                inventory.readAgain()
+                return nil
+            }
+        ]
         if let policy {
             let consumed = Set(configuration.jobTopics)
             reloads.append(

@@ -38,7 +38,7 @@ extension Settings {
     // MARK: Files
 
     static let inventory = Setting<String>.path(
-        "inventory", option: "--inventory", "Inventory file or directory (YAML).")
+        "inventory", option: "--inventory", "Inventory file or directory (YAML, CSV). Read again when it changes, and on SIGHUP.")
     static let knownHosts = Setting<String>.path(
         "known_hosts", option: "--known-hosts", "known_hosts file to check host keys against and learn new ones into.")
     static let platforms = Setting<String>.path(

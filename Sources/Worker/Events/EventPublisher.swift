@@ -6,7 +6,7 @@ import Kafka
 import Logging
 import NIOConcurrencyHelpers
 
-/// Puts what happens to devices' sessions on the topic of events, in order.
+/// Puts what happens to devices' sessions, and to the inventory, on the topic of events, in order.
 ///
 /// Never blocks and never fails: events wait in a queue of their own while Kafka is slow, and the oldest are dropped, and counted, when it is full.
 /// Safe to use from any thread.
@@ -62,11 +62,29 @@ final class EventPublisher: Sendable {
         self.state.withLockedValue { Figures(waiting: $0.queue.count + $0.sent, dropped: $0.dropped) }
     }
 
-    func take(_ event: DeviceEvent) {
-        let now = Int64(Date().timeIntervalSince1970 * 1000)
+    func take(_ event: DeviceEvent) { self.publish(Event(event, worker: self.worker, time: Self.now)) }
+
+    /// Names of devices in an event about an inventory, at most.
+    static let maximumNames = 20
+
+    func take(_ news: InventoryNews) {
+        let kind: Event.Kind =
+            switch news {
+            case .changed(let change):
+                .inventoryChanged(
+                    devices: change.deviceCount, added: change.added.count, removed: change.removed.count,
+                    changed: change.changed.count, names: change.names(atMost: Self.maximumNames))
+            case .refused(let error): .inventoryRefused(code: error.code, message: error.description)
+            }
+        self.publish(Event(device: nil, worker: self.worker, time: Self.now, kind: kind))
+    }
+
+    private static var now: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
+
+    private func publish(_ event: Event) {
         var value: [UInt8] = []
-        Event(event, worker: self.worker, time: now).encode(into: &value)
-        let record = ProducerRecord(topic: self.topic, key: Array(event.device.utf8), value: value)
+        event.encode(into: &value)
+        let record = ProducerRecord(topic: self.topic, key: Array(event.key.utf8), value: value)
         let isFirstDropped = self.state.withLockedValue { state in
             state.queue.append(record)
             guard state.queue.count > self.capacity else { return false }

@@ -157,10 +157,105 @@ struct InventoryFileTests {
         #expect {
             _ = try Inventory(yaml: mistake.yaml, file: "lab.yaml", environment: ["EMPTY": ""])
         } throws: { error in
-            let text = String(describing: error)
-            let isRight = text == "lab.yaml:\(mistake.line): \(mistake.message)"
-            if !isRight { Issue.record("got: \(text)") }
+            guard let error = error as? InventoryError else { return false }
+            let isRight =
+                error.all == [
+                    InventoryError(
+                        file: "lab.yaml", line: mistake.line, column: error.column, message: mistake.message)
+                ] && error.column != nil && error.code == "inventory.invalid"
+            if !isRight { Issue.record("got: \(error)") }
             return isRight
+        }
+    }
+
+    @Test("all mistakes are told at once, each with line and column, up to a bound")
+    func severalMistakes() {
+        let yaml = """
+            general: {timout: 3}
+            devices:
+              r1:
+                host: 192.0.2.1
+                port: 0
+                usr: x
+              r2: {host: 300.1.2.3, device_type: linux}
+              r3: {host: a, device_type: linux, groups: [nope]}
+            groups:
+              g: {members: [r9], prot: 1}
+            """
+        let error = #expect(throws: InventoryError.self) { try Inventory(yaml: yaml, file: "lab.yaml") }
+        #expect(
+            error?.description == """
+                lab.yaml:1:11: general.timout: unknown key; did you mean `timeout`?
+                lab.yaml:5:5: devices.r1.port: must be a whole number from 1 to 65535, but is 0
+                lab.yaml:6:5: devices.r1.usr: unknown key; did you mean `user`?
+                lab.yaml:7:8: devices.r2.host: is neither an IPv4 or IPv6 address nor a host name (letters, digits, `-`, `_` and `.`)
+                lab.yaml:10:22: groups.g.prot: unknown key; did you mean `port`?
+                lab.yaml:10:17: groups.g.members: there is no device `r9`; did you mean `r1`?
+                lab.yaml:8:46: devices.r3.groups: there is no group `nope`
+                """)
+        let many = "devices:\n" + (0..<200).map { "  r\($0): {host: a, port: 0}\n" }.joined()
+        let bounded = #expect(throws: InventoryError.self) { try Inventory(yaml: many) }
+        #expect(bounded?.all.count == 50 && bounded?.omitted == 150)
+        #expect(bounded?.description.hasSuffix("\nand 150 more") == true)
+    }
+
+    @Test("the way to a device leads through the jump hosts of jump hosts; those that many share may be in the list themselves")
+    func jumpHosts() throws {
+        let inventory = try Inventory(
+            yaml: """
+                defaults: {device_type: linux, jump_hosts: [outer, inner]}
+                devices:
+                  outer: {host: a}
+                  inner: {host: b}
+                  inside: {host: c}
+                  far: {host: d, jump_hosts: [inside]}
+                  direct: {host: e, jump_hosts: []}
+                  other: {host: f, jump_hosts: ["ops@198.51.100.1:2200", "192.0.2.9"]}
+                  last: {host: 192.0.2.9}
+                """)
+        let expected = [
+            "outer": [], "inner": ["outer"], "inside": ["outer", "inner"], "far": ["outer", "inner", "inside"],
+            "direct": [], "other": ["198.51.100.1:2200", "last"], "last": ["outer", "inner"],
+        ]
+        for (name, way) in expected {
+            let device = try #require(inventory[name])
+            #expect(try inventory.way(to: device).get().map(\.name) == way, "\(name)")
+        }
+        let error = #expect(throws: InventoryError.self) {
+            try Inventory(
+                yaml: "defaults: {device_type: linux}\ndevices:\n  a: {host: a, jump_hosts: [b]}\n  b: {host: b, jump_hosts: [c]}\n  c: {host: c, jump_hosts: [b]}",
+                file: "lab.yaml")
+        }
+        #expect(
+            error?.description == """
+                lab.yaml:3:16: devices.a.jump_hosts: the way leads through `b` twice
+                lab.yaml:4:16: devices.b.jump_hosts: the way leads through `b` twice
+                lab.yaml:5:16: devices.c.jump_hosts: the way leads through `c` twice
+                """)
+    }
+
+    @Test("where a file can't be read, what it may have said is not missed in the others")
+    func unreadFile() throws {
+        let directory = try TemporaryDirectory([
+            "a.yaml": "defaults: {device_type: linux", "b.yaml": "devices: {r1: {host: a, groups: [core]}, r2: {host: a b}}",
+        ])
+        let error = #expect(throws: InventoryError.self) { try Inventory(path: directory.path) }
+        #expect(error?.all.map(\.file) == ["\(directory.path)/a.yaml", "\(directory.path)/b.yaml"])
+    }
+
+    @Test("merge keys and aliases that multiply are bounded")
+    func bombs() {
+        var yaml = "x-0: &a0 {host: a, device_type: linux}\n"
+        for index in 1...60 { yaml += "x-\(index): &a\(index) {<<: [*a\(index - 1), *a\(index - 1)]}\n" }
+        let error = #expect(throws: InventoryError.self) {
+            try Inventory(yaml: yaml + "devices: {r1: {<<: *a60}}")
+        }
+        #expect(error?.message.contains("merge keys (`<<`) lead through more than 8 mappings") == true)
+        // Lists of lists of lists are never gone through.
+        var lists = "x-0: &a0 [a]\n"
+        for index in 1...60 { lists += "x-\(index): &a\(index) [*a\(index - 1), *a\(index - 1)]\n" }
+        #expect(throws: InventoryError.self) {
+            try Inventory(yaml: lists + "devices: {r1: {host: a, device_type: linux, tags: *a60}}")
         }
     }
 
@@ -234,7 +329,7 @@ struct InventoryDirectoryTests {
         let path = devices.path
         #expect(
             throws: InventoryError(
-                file: "\(path)/b.yaml", line: 3,
+                file: "\(path)/b.yaml", line: 3, column: 3,
                 message: "devices.r1: this device is given twice; the first is at \(path)/a.yaml:3: keep one of them")
         ) {
             try Inventory(path: path)
@@ -242,7 +337,7 @@ struct InventoryDirectoryTests {
         let settings = try TemporaryDirectory(["a.yml": "general:\n  timeout: 1", "b.yml": "general:\n\n  timeout: 2"])
         #expect(
             throws: InventoryError(
-                file: "\(settings.path)/b.yml", line: 3,
+                file: "\(settings.path)/b.yml", line: 3, column: 3,
                 message: "general.timeout: is given twice; the first is at \(settings.path)/a.yml:2: keep one of them")
         ) {
             try Inventory(path: settings.path)
@@ -261,7 +356,7 @@ struct InventoryDirectoryTests {
             _ = try Inventory(path: directory.path)
         } throws: {
             String(describing: $0).hasPrefix(
-                "\(directory.path)/a.yaml:1: devices.r1.password: the file `\(directory.path)/secret` can't be read")
+                "\(directory.path)/a.yaml:1:62: devices.r1.password: the file `\(directory.path)/secret` can't be read")
         }
     }
 
@@ -272,7 +367,8 @@ struct InventoryDirectoryTests {
         }
         let directory = try TemporaryDirectory(["a.txt": ""])
         #expect(
-            throws: InventoryError(file: directory.path, message: "the directory holds no `*.yaml` or `*.yml` file")
+            throws: InventoryError(
+                file: directory.path, message: "the directory holds no `*.yaml`, `*.yml` or `*.csv` file")
         ) {
             try Inventory(path: directory.path)
         }

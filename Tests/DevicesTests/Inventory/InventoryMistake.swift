@@ -27,7 +27,7 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         .init("device: {}", 1, "device: unknown key; did you mean `devices`?"),
         .init(
             "\nhosts: {}", 2,
-            "hosts: unknown key; known are `general`, `defaults`, `credentials`, `auth_domains`, `sequences`, `devices`, `groups`"
+            "hosts: unknown key; known are `general`, `defaults`, `credentials`, `auth_domains`, `sequences`, `devices`, `groups`, `sources`"
         ),
         device("device_typ: linux", "device_typ: unknown key; did you mean `device_type`?"),
         device("devicetype: linux", "devicetype: unknown key; did you mean `device_type`?"),
@@ -36,9 +36,9 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
             "colour: red",
             "colour: unknown key; known are `host`, `device_type`, `port`, `tags`, `groups`, `host_key`, `host_key_policy`, "
                 + "`description`, `location`, `model`, `user`, `password`, `private_key`, `private_key_passphrase`, `enable_secret`, "
-                + "`legacy_algorithms`, `source_address`, `silence_timeout`, `auth_domain`, `warm`, `cli_keepalive`"
+                + "`legacy_algorithms`, `source_address`, `silence_timeout`, `jump_hosts`, `auth_domain`, `warm`, `cli_keepalive`"
         ),
-        device("warm: yes please", "warm: must be `true` or `false`, without quotes"),
+        device("warm: yes please", "warm: must be `true` or `false`, but is `yes please`"),
         device("cli_keepalive: 10ms", "cli_keepalive: must be from 1.0 seconds to 86400.0 seconds, but is `10ms`"),
         .init(
             "auth_domains:\n  tacacs: {max_login: 3}", 2,
@@ -75,11 +75,11 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
             "devices: must be a mapping from device names to devices, but is a list: write `router1: {host: …}`"),
         .init("devices:\n  r1: 192.0.2.1", 2, "devices.r1: must be a mapping (`key: value` lines), but is text"),
         .init("[a, b]", 1, "must be a mapping (`key: value` lines), but is a list"),
-        device("port: twenty-two", "port: must be a whole number from 1 to 65535, but is text"),
+        device("port: twenty-two", "port: must be a whole number from 1 to 65535, but is `twenty-two`"),
         device("port: \"22\"", "port: must be a whole number from 1 to 65535, but is text: remove the quotes"),
         device("port: 0", "port: must be a whole number from 1 to 65535, but is 0"),
         device("port: 65536", "port: must be a whole number from 1 to 65535, but is 65536"),
-        device("port: 22.0", "port: must be a whole number from 1 to 65535, but is a number"),
+        device("port: 22.0", "port: must be a whole number from 1 to 65535, but is `22.0`"),
         device("port: [22]", "port: must be a whole number from 1 to 65535, but is a list"),
         device("password: 12345", "password: must be text, but YAML reads it as a number: put it in quotes"),
         device("password: yes", "password: must be text, but YAML reads it as a boolean: put it in quotes"),
@@ -94,14 +94,14 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         device("host_key: SHA256:abc", "host_key: \(fingerprint)"),
         device(
             "host_key_policy: stric",
-            "host_key_policy: must be one of `strict`, `accept_new`, `off`; did you mean `strict`?"),
-        device("host_key_policy: true", "host_key_policy: must be one of `strict`, `accept_new`, `off`"),
+            "host_key_policy: must be one of `strict`, `accept_new`, `off`, but is `stric`; did you mean `strict`?"),
+        device("host_key_policy: true", "host_key_policy: must be one of `strict`, `accept_new`, `off`, but is `true`"),
         .init(
             "general:\n  ssh_strict_host_key_checking: \"true\"", 2,
             "general.ssh_strict_host_key_checking: must be `true` or `false`, without quotes"),
         .init(
             "general:\n  ssh_strict_host_key_checking: yes", 2,
-            "general.ssh_strict_host_key_checking: must be `true` or `false`, without quotes"),
+            "general.ssh_strict_host_key_checking: must be `true` or `false`, but is `yes`"),
         .init(
             "general:\n  timeout: soon", 2,
             "general.timeout: must be a time span such as `30`, `30s`, `500ms` or `2m`, but is `soon`"),
@@ -165,7 +165,7 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
             8,
             "groups.g.members: there is no device `roter1`; did you mean `router1`?"),
         .init(
-            "devices:\n  r1:\n    host: a\n    groups:\n      - cor\ngroups:\n  core: {}", 5,
+            "devices:\n  r1:\n    host: a\n    groups:\n      - cor\n    device_type: x\ngroups:\n  core: {}", 5,
             "devices.r1.groups: there is no group `cor`; did you mean `core`?"),
         .init(
             "groups:\n  g: {tags: [a, 'b&&c']}", 2,
@@ -174,6 +174,32 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         device("password: {env: EMPTY}", "password.env: the environment variable `EMPTY` is not set"),
         device("password: {vault: x}", "password.vault: is unknown here: write text, `{env: NAME}` or `{file: PATH}`"),
         device("password: {env: A, file: b}", "password: must be text, `{env: NAME}` or `{file: PATH}`"),
+
+        device("jump_hosts: ['a b']", "jump_hosts[0]: must be a device of the inventory, or `user@host:port`"),
+        device("jump_host: [r2]", "jump_host: unknown key; did you mean `jump_hosts`?"),
+        .init(
+            "defaults: {device_type: linux}\ndevices:\n  inside:\n    host: a\n    jump_hosts: [bastoin]\n  bastion: {host: b}",
+            5,
+            "devices.inside.jump_hosts: there is no device `bastoin`; did you mean `bastion`?"),
+
+        // Sources.
+        .init(
+            "sources:\n  - {url: 'ftp://a', kind: netbox}", 2,
+            "sources[0].url: must be an address that begins with `https://` or `http://`"),
+        .init(
+            "sources:\n  - {url: 'https://user:pw@a/', kind: netbox}", 2,
+            "sources[0].url: must be without user and password: use `token`"),
+        .init("sources:\n  - {url: 'https://a'}", 2, "sources[0]: `kind` is missing: `netbox` or `tether`"),
+        .init("sources:\n  - {kind: tether}", 2, "sources[0]: `url` is missing"),
+        .init(
+            "sources:\n  - {url: 'https://a', kind: netbx}", 2,
+            "sources[0].kind: must be one of `netbox`, `tether`, but is `netbx`; did you mean `netbox`?"),
+        .init(
+            "sources:\n  - {url: 'https://a', kind: tether, refresh: 0}", 2,
+            "sources[0].refresh: must be from 1.0 seconds to 86400.0 seconds, but is `0`"),
+        .init(
+            "sources:\n  - {url: 'https://a', kind: tether}\n  - {url: 'https://a', kind: netbox}", 3,
+            "sources[1]: this address is given twice; the first is at lab.yaml:2: keep one of them"),
 
         // YAML itself.
         .init(

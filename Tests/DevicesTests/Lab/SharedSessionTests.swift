@@ -223,14 +223,16 @@ struct SharedSessionTests {
             var changed = try #require(client.inventory[lab.name])
             changed.credential = Credential(user: "netops", password: Secret("n"))
             let same = try #require(client.inventory[other.name])
-            try client.replaceInventory(try Inventory(general: client.inventory.general, devices: [changed, same]))
+            let change = try client.reload(
+                try Inventory(general: client.inventory.general, devices: [changed, same]))
+            #expect(change == InventoryChange(changed: [lab.name], deviceCount: 2))
             try await until("the changed one is closed") { !client.hasSession(lab.name) }
             #expect(client.hasSession(other.name))
             _ = try await client.run(lab.name, "lab output 5")
             #expect(lab.device.commands.last { $0.command == "lab output 5" }?.user == "netops")
             #expect(other.counters.logins == 1)
             let unknown = try Inventory(devices: [Device(name: "x", host: "a", platform: "cisco_iosx")])
-            let error = #expect(throws: DeviceError.self) { try client.replaceInventory(unknown) }
+            let error = #expect(throws: DeviceError.self) { try client.reload(unknown) }
             #expect(
                 error?.message
                     == "devices.x.device_type: there is no platform `cisco_iosx`; did you mean `cisco_iosxe`?")

@@ -248,4 +248,21 @@ struct RecipeTests {
             #expect(commits == ["commit confirmed 2", "commit", "commit confirmed 2", "commit"])
         }
     }
+
+    @Test("an inventory that is followed serves as any other")
+    func followInventory() async throws {
+        try await self.withWorld { world in
+            try await self.withFolder { folder in
+                let device = try #require(world.configuration.inventory["router1"])
+                try """
+                name,host,port,device_type,user,password
+                router1,\(device.host),\(device.port),cisco_iosxe,admin,admin
+                """.write(toFile: "\(folder)/devices.csv", atomically: true, encoding: .utf8)
+                try await Recipes.followInventory(folder) { client async throws in
+                    let result = try await client.run("router1", "show clock")
+                    #expect(result.failure == nil)
+                }
+            }
+        }
+    }
 }

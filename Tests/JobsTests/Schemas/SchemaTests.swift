@@ -84,6 +84,8 @@ struct SchemaTests {
             ("event-recovered", "device", nil), ("event-recovered", "time", .string("now")),
             ("event-recovered", "type", .string("device.gone")), ("event-hostkey", "message", nil),
             ("event-credential", "pause", nil), ("event-credential", "worker", .integer(1)),
+            ("event-inventory-changed", "added", .integer(-1)), ("event-inventory-changed", "names", nil),
+            ("event-inventory-refused", "code", nil), ("event-inventory-refused", "worker", nil),
         ]
         let examples = Dictionary(uniqueKeysWithValues: try Repository.exampleRecords().map { ($0.name, $0.bytes) })
         var instances: [SchemaValidator.Instance] = []

@@ -85,10 +85,21 @@ extension SeededGenerator {
             .deviceRecovered,
             .hostKeyChanged(message: self.printable(0...80)),
             .credentialLocked(user: self.printable(0...20), scope: self.printable(0...20), pause: self.time()),
+            .inventoryChanged(
+                devices: .random(in: 0...100_000, using: &self), added: .random(in: 0...9, using: &self),
+                removed: .random(in: 0...9, using: &self), changed: .random(in: 0...9, using: &self),
+                names: self.list(0...3) { $0.printable(1...40) }),
+            .inventoryRefused(code: self.printable(1...20), message: self.printable(0...80)),
         ]
+        let kind = self.pick(kinds)
+        let isOfInventory =
+            switch kind {
+            case .inventoryChanged, .inventoryRefused: true
+            default: false
+            }
         return Event(
-            device: self.printable(1...40), worker: self.printable(1...40),
-            time: .random(in: 0...2_000_000_000_000, using: &self), kind: self.pick(kinds))
+            device: isOfInventory ? nil : self.printable(1...40), worker: self.printable(1...40),
+            time: .random(in: 0...2_000_000_000_000, using: &self), kind: kind)
     }
 
     private mutating func time() -> Duration { .milliseconds(Int.random(in: 0...10_000_000, using: &self)) }

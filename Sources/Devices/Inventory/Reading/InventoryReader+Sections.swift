@@ -4,25 +4,31 @@ extension InventoryReader {
     mutating func readGeneral(_ section: YAMLValue) throws(InventoryError) {
         let keys = ["timeout", "connection_retries", "retry_delay", "ssh_strict_host_key_checking", "host_key_policy"]
         for field in try section.fields() {
-            try self.once(field.value)
-            switch field.key {
-            case "timeout": self.draft.general.timeout = try field.value.duration(in: Self.durations)
-            case "connection_retries": self.draft.general.connectionRetries = try field.value.integer(in: 1...100)
-            case "retry_delay": self.draft.general.retryDelay = try field.value.duration(in: Self.durations)
-            case "ssh_strict_host_key_checking":
-                try self.refuse(field.value, besides: "general.host_key_policy")
-                self.draft.general.hostKeyPolicy = try field.value.boolean() ? .strict : .acceptNew
-            case "host_key_policy":
-                try self.refuse(field.value, besides: "general.ssh_strict_host_key_checking")
-                self.draft.general.hostKeyPolicy = try field.value.choice(HostKeyPolicy.self)
-            default:
-                throw Self.unknownKey(
-                    field,
-                    among: keys,
-                    hints: ["port": "write `port` in `defaults`", "user": "write `user` in `defaults`"]
-                )
-            }
+            do throws(InventoryError) { try self.readGeneral(field, among: keys) } catch { self.mistakes.add(error) }
         }
+    }
+
+    private mutating func readGeneral(_ field: YAMLValue.Field, among keys: [String]) throws(InventoryError) {
+        try self.once(field.value)
+        switch field.key {
+        case "timeout": self.draft.general.timeout = try field.value.duration(in: Self.durations)
+        case "connection_retries": self.draft.general.connectionRetries = try field.value.integer(in: 1...100)
+        case "retry_delay": self.draft.general.retryDelay = try field.value.duration(in: Self.durations)
+        case "ssh_strict_host_key_checking":
+            try self.refuse(field.value, besides: "general.host_key_policy")
+            self.draft.general.hostKeyPolicy = try field.value.boolean() ? .strict : .acceptNew
+        case "host_key_policy":
+            try self.refuse(field.value, besides: "general.ssh_strict_host_key_checking")
+            self.draft.general.hostKeyPolicy = try field.value.choice(HostKeyPolicy.self)
+        default:
+            throw Self.unknownKey(
+                field,
+                among: keys,
+                hints: ["port": "write `port` in `defaults`", "user": "write `user` in `defaults`"]
+            )
+        }
+        let setting = field.key == "ssh_strict_host_key_checking" ? "host_key_policy" : field.key
+        self.draft.generalSettings.note(setting, field.value)
     }
 
     /// Two settings that say the same thing could contradict each other.
@@ -32,135 +38,171 @@ extension InventoryReader {
     }
 
     mutating func readDefaults(_ section: YAMLValue) throws(InventoryError) {
-        var platformPath: String?
-        var credential = self.draft.defaults.credential
-        var session = self.draft.defaults.session
-        defer {
-            self.draft.defaults.credential = credential
-            self.draft.defaults.session = session
-        }
         for field in try section.fields() {
-            try self.once(field.value)
-            switch field.key {
-            case "port": self.draft.defaults.port = try field.value.integer(in: 1...65535)
-            case "device_type", "platform":
-                if let platformPath, platformPath != field.value.path { throw Self.twoPlatforms(field.value) }
-                platformPath = field.value.path
-                self.draft.defaults.platform = try field.value.string()
-            default:
-                if try self.readCredential(field, into: &credential) { continue }
-                if try self.readSession(field, into: &session) { continue }
-                guard try self.readConnection(field, into: &self.draft.defaults.connection) else {
-                    throw Self.unknownKey(
-                        field,
-                        among: ["port", "device_type"] + Self.credentialKeys + Self.connectionKeys + Self.sessionKeys,
-                        hints: Self.hints
-                    )
-                }
+            do throws(InventoryError) {
+                try self.readDefault(field)
+                self.draft.defaults.settings.note(field)
+            } catch {
+                self.mistakes.add(error)
+            }
+        }
+    }
+
+    private mutating func readDefault(_ field: YAMLValue.Field) throws(InventoryError) {
+        try self.once(field.value)
+        switch field.key {
+        case "port": self.draft.defaults.port = try field.value.integer(in: 1...65535)
+        case "device_type", "platform":
+            if self.draft.defaults.platform != nil { throw Self.twoPlatforms(field.value) }
+            self.draft.defaults.platform = try field.value.string()
+        default:
+            // Copies: the functions change the reader as well.
+            var credential = self.draft.defaults.credential
+            var session = self.draft.defaults.session
+            if try self.readCredential(field, into: &credential) {
+                self.draft.defaults.credential = credential
+            } else if try self.readSession(field, into: &session) {
+                self.draft.defaults.session = session
+            } else if try !self.readConnection(field, into: &self.draft.defaults.connection) {
+                throw Self.unknownKey(
+                    field,
+                    among: ["port", "device_type"] + Self.credentialKeys + Self.connectionKeys + Self.sessionKeys,
+                    hints: Self.hints
+                )
             }
         }
     }
 
     mutating func readCredentials(_ section: YAMLValue) throws(InventoryError) {
         for entry in try section.fields() {
-            try self.once(entry.value)
-            if let problem = InventoryName.problem(with: entry.key) {
-                throw entry.value.error("the name of a credential \(problem)")
-            }
-            var credential = Credential()
-            for field in try entry.value.fields() {
+            do throws(InventoryError) { try self.readNamedCredential(entry) } catch { self.mistakes.add(error) }
+        }
+    }
+
+    private mutating func readNamedCredential(_ entry: YAMLValue.Field) throws(InventoryError) {
+        try self.once(entry.value)
+        if let problem = InventoryName.problem(with: entry.key) {
+            throw entry.value.error("the name of a credential \(problem)")
+        }
+        var credential = Credential()
+        for field in try entry.value.fields() {
+            do throws(InventoryError) {
                 guard try self.readCredential(field, into: &credential) else {
                     throw Self.unknownKey(field, among: Self.credentialKeys, hints: Self.hints)
                 }
+            } catch {
+                self.mistakes.add(error)
             }
-            self.draft.credentials[entry.key] = credential
         }
+        self.draft.credentials[entry.key] = credential
     }
 
     mutating func readGroups(_ section: YAMLValue) throws(InventoryError) {
         for entry in try section.fields() {
-            var group = GroupDraft(name: entry.key, place: entry.value.place)
-            for field in try entry.value.fields() {
-                switch field.key {
-                case "members":
-                    for item in try field.value.items() { group.members.append((try item.string(), item.place)) }
-                case "tags":
-                    for item in try field.value.items() {
-                        guard let expression = TagExpression(try item.string()) else {
-                            throw item.error("must be a tag, or several that all hold, such as `edge&berlin`")
-                        }
-                        group.tags.append(expression)
-                    }
-                case "port": group.port = try field.value.integer(in: 1...65535)
-                case "device_type", "platform":
-                    if group.platform != nil { throw Self.twoPlatforms(field.value) }
-                    group.platform = try field.value.string()
-                case "description": _ = try field.value.string()
-                default:
-                    if try self.readCredential(field, into: &group.credential) { continue }
-                    if try self.readSession(field, into: &group.session) { continue }
-                    guard try self.readConnection(field, into: &group.connection) else {
-                        let keys =
-                            ["members", "tags", "description", "port", "device_type"] + Self.credentialKeys
-                            + Self.connectionKeys + Self.sessionKeys
-                        let hints = [
-                            "credentials": "write `user` and `password` directly in the group",
-                            "match_tags": "write `tags`; one that holds makes a member, `a&b` asks for both",
-                            "devices": "write `members`",
-                        ]
-                        throw Self.unknownKey(field, among: keys, hints: Self.hints.merging(hints) { $1 })
+            do throws(InventoryError) {
+                var group = GroupDraft(name: entry.key, place: entry.value.place)
+                for field in try entry.value.fields() {
+                    do throws(InventoryError) {
+                        try self.read(field, into: &group)
+                    } catch {
+                        self.mistakes.add(error)
                     }
                 }
+                self.add(group)
+            } catch {
+                self.mistakes.add(error)
             }
-            try self.draft.add(group)
         }
+    }
+
+    private mutating func read(_ field: YAMLValue.Field, into group: inout GroupDraft) throws(InventoryError) {
+        switch field.key {
+        case "members":
+            for item in try field.value.items() { group.members.append((try item.string(), item.place)) }
+        case "tags":
+            for item in try field.value.items() {
+                guard let expression = TagExpression(try item.string()) else {
+                    throw item.error("must be a tag, or several that all hold, such as `edge&berlin`")
+                }
+                group.tags.append((expression, item.place))
+            }
+        case "port": group.port = try field.value.integer(in: 1...65535)
+        case "device_type", "platform":
+            if group.platform != nil { throw Self.twoPlatforms(field.value) }
+            group.platform = try field.value.string()
+        case "description": _ = try field.value.string()
+        default:
+            if try self.readCredential(field, into: &group.credential) { break }
+            if try self.readSession(field, into: &group.session) { break }
+            guard try self.readConnection(field, into: &group.connection) else {
+                let keys =
+                    ["members", "tags", "description", "port", "device_type"] + Self.credentialKeys
+                    + Self.connectionKeys + Self.sessionKeys
+                let hints = [
+                    "credentials": "write `user` and `password` directly in the group",
+                    "match_tags": "write `tags`; one that holds makes a member, `a&b` asks for both",
+                    "devices": "write `members`",
+                ]
+                throw Self.unknownKey(field, among: keys, hints: Self.hints.merging(hints) { $1 })
+            }
+        }
+        group.settings.note(field)
     }
 
     mutating func readAuthDomains(_ section: YAMLValue) throws(InventoryError) {
         for entry in try section.fields() {
-            try self.once(entry.value)
-            if let problem = InventoryName.problem(with: entry.key) {
-                throw entry.value.error("the name of an authentication domain \(problem)")
+            do throws(InventoryError) { try self.readAuthDomain(entry) } catch { self.mistakes.add(error) }
+        }
+    }
+
+    private mutating func readAuthDomain(_ entry: YAMLValue.Field) throws(InventoryError) {
+        try self.once(entry.value)
+        if let problem = InventoryName.problem(with: entry.key) {
+            throw entry.value.error("the name of an authentication domain \(problem)")
+        }
+        var domain = LoginPolicy.Domain()
+        for field in try entry.value.fields() {
+            switch field.key {
+            case "max_logins": domain.maximumLogins = try field.value.integer(in: 1...100_000)
+            case "logins_per_second": domain.loginsPerSecond = Double(try field.value.integer(in: 1...100_000))
+            default: throw Self.unknownKey(field, among: ["max_logins", "logins_per_second"])
             }
-            var domain = LoginPolicy.Domain()
-            for field in try entry.value.fields() {
-                switch field.key {
-                case "max_logins": domain.maximumLogins = try field.value.integer(in: 1...100_000)
-                case "logins_per_second": domain.loginsPerSecond = Double(try field.value.integer(in: 1...100_000))
-                default: throw Self.unknownKey(field, among: ["max_logins", "logins_per_second"])
-                }
-            }
-            self.draft.authDomains[entry.key] = domain
+        }
+        self.draft.authDomains[entry.key] = domain
+    }
+
+    mutating func readSequences(_ section: YAMLValue) throws(InventoryError) {
+        for entry in try section.fields() {
+            do throws(InventoryError) { try self.readSequence(entry) } catch { self.mistakes.add(error) }
         }
     }
 
     /// Commands under a name, for each platform its own.
-    mutating func readSequences(_ section: YAMLValue) throws(InventoryError) {
-        for entry in try section.fields() {
-            try self.once(entry.value)
-            if let problem = InventoryName.problem(with: entry.key) {
-                throw entry.value.error("the name of a sequence \(problem)")
-            }
-            var platforms: [String: [String]] = [:]
-            for field in try entry.value.fields() {
-                var commands: [String] = []
-                for item in try field.value.items() {
-                    let command = try item.string()
-                    guard !command.hasControlCharacters, command.contains(where: { !$0.isWhitespace }) else {
-                        throw item.error("must be a command: one line without control characters")
-                    }
-                    commands.append(command)
-                }
-                guard (1...1000).contains(commands.count) else {
-                    throw field.value.error("must be a list of 1 to 1000 commands")
-                }
-                platforms[field.key] = commands
-            }
-            guard !platforms.isEmpty else {
-                throw entry.value.error("must have a list of commands for a platform, or for `default`")
-            }
-            self.draft.sequences[entry.key] = platforms
+    private mutating func readSequence(_ entry: YAMLValue.Field) throws(InventoryError) {
+        try self.once(entry.value)
+        if let problem = InventoryName.problem(with: entry.key) {
+            throw entry.value.error("the name of a sequence \(problem)")
         }
+        var platforms: [String: [String]] = [:]
+        for field in try entry.value.fields() {
+            var commands: [String] = []
+            for item in try field.value.items() {
+                let command = try item.string()
+                guard !command.hasControlCharacters, command.contains(where: { !$0.isWhitespace }) else {
+                    throw item.error("must be a command: one line without control characters")
+                }
+                commands.append(command)
+            }
+            guard (1...1000).contains(commands.count) else {
+                throw field.value.error("must be a list of 1 to 1000 commands")
+            }
+            platforms[field.key] = commands
+        }
+        guard !platforms.isEmpty else {
+            throw entry.value.error("must have a list of commands for a platform, or for `default`")
+        }
+        self.draft.sequences[entry.key] = platforms
+        self.draft.sequencePlaces[entry.key] = entry.value.place
     }
 
     static let sessionKeys = ["auth_domain", "warm", "cli_keepalive"]
@@ -202,6 +244,9 @@ extension InventoryReader {
         "enable_password": "did you mean `enable_secret`?", "group": "did you mean `groups`?",
         "tag": "did you mean `tags`?",
         "known_host": "did you mean `host_key`?", "fingerprint": "did you mean `host_key`?",
+        "jump_host": "did you mean `jump_hosts`?", "proxy_jump": "did you mean `jump_hosts`?",
+        "proxyjump": "did you mean `jump_hosts`?", "via": "did you mean `jump_hosts`?",
+        "bastion": "did you mean `jump_hosts`?",
     ]
 
     /// Takes a field that belongs to a credential; `false` for any other.

@@ -1,5 +1,4 @@
 import Foundation
-import Yams
 
 /// A value of another YAML file than an inventory that is read as strictly: every mistake is told with file, line, field and what would be right.
 package struct StrictValue {
@@ -12,8 +11,8 @@ package struct StrictValue {
 
     /// The document that a text holds; `nil` when it holds none.
     package init?(yaml: String, file: String) throws(InventoryError) {
-        guard let root = try InventoryReader.document(yaml, file: file) else { return nil }
-        self.value = YAMLValue(file: file, path: "", line: 1, node: root)
+        guard let value = YAMLValue(try InventoryDocument(yaml: Array(yaml.utf8), file: file)) else { return nil }
+        self.value = value
     }
 
     private init(_ value: YAMLValue) { self.value = value }

@@ -7,11 +7,17 @@ package struct KafkaConfiguration: Sendable, Hashable {
     /// promise rests on (`enable.auto.commit`, `enable.auto.offset.store`, `enable.idempotence`, `isolation.level`) and those that have
     /// a parameter of their own (`bootstrap.servers`, `client.id`, `group.id`, `group.instance.id`, `transactional.id`): setting one of these is an error.
     package var properties: [String: String]
+    /// How often consumers and producers count what they do (`statistics.interval.ms`); `nil`: never.
+    package var statisticsInterval: Duration?
 
-    package init(bootstrapServers: String, clientID: String = "tether", properties: [String: String] = [:]) {
+    package init(
+        bootstrapServers: String, clientID: String = "tether", properties: [String: String] = [:],
+        statisticsInterval: Duration? = nil
+    ) {
         self.bootstrapServers = bootstrapServers
         self.clientID = clientID
         self.properties = properties
+        self.statisticsInterval = statisticsInterval
     }
 }
 

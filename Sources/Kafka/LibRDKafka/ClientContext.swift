@@ -13,6 +13,7 @@ final class ClientContext: Sendable {
     let rebalance: (@Sendable (rd_kafka_resp_err_t, OpaquePointer, PartitionList) -> Void)?
     /// Of a group's member: told on librdkafka's threads when it joins.
     let rejoins: RejoinWatch?
+    let statistics = StatisticsBox()
 
     init(
         logger: Logger,
@@ -93,6 +94,18 @@ func kafkaErrorCallback(
             )
         }
     context.failed(error)
+}
+
+/// The thread that polls the client. Zero: librdkafka frees the text.
+func kafkaStatisticsCallback(
+    _ client: OpaquePointer?,
+    _ text: UnsafeMutablePointer<CChar>?,
+    _ count: Int,
+    _ opaque: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard let context = ClientContext.of(client), let text else { return 0 }
+    context.statistics.take(UnsafeRawBufferPointer(start: text, count: count))
+    return 0
 }
 
 /// The consumer's own thread: it only runs inside the calls that poll.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Kafka
 import Logging
+import Operations
 import Worker
 
 /// How to reach Kafka: the same for every command that does.
@@ -45,14 +46,19 @@ struct LogOptions: ParsableArguments {
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
+    @Option(help: "How the log looks: text, or json for one JSON object a line.")
+    var logFormat = LogFormat.text
+
     func logger(_ label: String) -> Logger {
-        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        let format = self.logFormat
+        var logger = Logger(label: label) { LineLogHandler(label: $0, format: format) }
         logger.logLevel = self.logLevel
         return logger
     }
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
+extension LogFormat: ExpressibleByArgument {}
 
 /// A time span on the command line: `500ms`, `30s`, `10m`, `2h`.
 struct TimeSpan: ExpressibleByArgument, CustomStringConvertible {

@@ -68,8 +68,7 @@ struct WorkerCommand: AsyncParsableCommand {
             valueName: "path"))
     var artifacts: String?
 
-    @Option(help: ArgumentHelp("Serve /health/live and /health/ready here.", valueName: "host:port"))
-    var health: String?
+    @OptionGroup(title: "Operations") var operations: OperationsOptions
 
     func run() async throws {
         let logger = self.log.logger("tether.worker")
@@ -87,11 +86,15 @@ struct WorkerCommand: AsyncParsableCommand {
             ),
             logger: logger
         )
+        let name = self.name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
+        let operations = try self.operations.parts(name: name, logger: logger)
+        var kafka = try self.kafka.configuration(clientID: self.name)
+        kafka.statisticsInterval = self.operations.statisticsInterval
         let worker = try TetherWorker(
             WorkerConfiguration(
-                kafka: try self.kafka.configuration(clientID: self.name),
+                kafka: kafka,
                 topics: self.kafka.topics,
-                name: self.name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
+                name: name,
                 isStaticMember: self.name != nil,
                 roles: try self.parsedRoles(),
                 sessionTimeout: self.sessionTimeout.duration,
@@ -103,15 +106,11 @@ struct WorkerCommand: AsyncParsableCommand {
                 artifacts: self.artifacts
             ),
             devices: devices,
+            telemetry: operations.telemetry,
             logger: logger
         )
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
-        if let health {
-            let (host, port) = try Self.hostAndPort(health)
-            services.append(
-                .init(service: HealthServer(host: host, port: port, logger: logger) { worker.status })
-            )
-        }
+        for service in try operations.services(for: worker) { services.append(.init(service: service)) }
         services.append(
             .init(
                 service: worker,
@@ -164,13 +163,6 @@ struct WorkerCommand: AsyncParsableCommand {
         }
         guard !roles.isEmpty else { throw ValidationError("A worker needs at least one role.") }
         return roles
-    }
-
-    static func hostAndPort(_ text: String) throws -> (String, Int) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65535).contains(port)
-        else { throw ValidationError("Expected host:port, found \(text).") }
-        return (String(text[..<colon]).trimmingCharacters(in: ["[", "]"]), port)
     }
 }
 

@@ -17,6 +17,8 @@ struct AssignedTask: Sendable {
     var queued: Duration
     /// When the task's deadline is up.
     var deadline: ContinuousClock.Instant
+    /// Where tasks are traced.
+    var trace: TaskTrace?
 
     /// - Parameters:
     ///   - now: milliseconds since 1970, at `taken`.

@@ -41,7 +41,7 @@ extension Integration {
             try await Fleet.with(devices: 2) { fleet in
                 let web = try await WebServer.start(on: fleet.cluster.leash)
                 defer { web.stop() }
-                try await fleet.startProcesses("worker", arguments: ["--otlp-endpoint", web.url("")])
+                _ = try await fleet.startProcesses("worker", arguments: ["--otlp-endpoint", web.url("")])
                 let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
                 let parent = "00f067aa0ba902b7"
                 try await fleet.submit(

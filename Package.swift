@@ -107,15 +107,19 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: [
-                "Worker",
+                "Devices", "Jobs", "Kafka", "Worker",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
+            resources: [.embedInCode("Status/Assets")],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -124,6 +128,7 @@ let package = Package(
                 "Operations", "Worker",
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: settings
@@ -223,6 +228,21 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "OperationsTests",
+            dependencies: [
+                "Devices", "Jobs", "Kafka", "Lab", "Operations", "TestSupport", "Worker",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "LabTests",
             dependencies: [
                 "CLibSSH", "Kafka", "Lab", "TestSupport",
@@ -240,7 +260,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Devices", "Jobs", "Kafka", "Lab", "TestSupport", "Worker",
+                "Devices", "Jobs", "Kafka", "Lab", "Operations", "TestSupport", "Worker",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -31,7 +31,7 @@ struct OptionTests {
     }
 
     @Test("every option of the manifests and the articles exists")
-    func options() throws {
+    func existing() throws {
         let known = try self.options()
         #expect(known.contains("--inventory") && known.contains("--partitions"))
         let deploy = Repository.root.appendingPathComponent("deploy")

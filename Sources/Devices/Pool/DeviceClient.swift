@@ -25,16 +25,17 @@ public final class DeviceClient: Sendable {
     private let factory: SessionFactory
     private let currentInventory: NIOLockedValueBox<Inventory>
     private let loops: [EventLoopTaskExecutor]
-    private let pool: SessionPool
+    let pool: SessionPool
     private let gate: LoginGate
     private let warm: WarmSessions
-    private let hooks = NIOLockedValueBox(Hooks())
+    let hooks = NIOLockedValueBox(Hooks())
     private let lastTemporary = NIOLockedValueBox<UInt64>(0)
 
     /// In a structure: a box whose value is itself a closure wraps it anew, by two calls, each time that it is read.
-    private struct Hooks: Sendable {
+    struct Hooks: Sendable {
         var mayWrite: @Sendable () -> Bool = { true }
         var listener: (@Sendable (DeviceEvent) -> Void)?
+        var loginListener: (@Sendable (LoginReport) -> Void)?
     }
 
     /// - Throws: `inventory.invalid` (unknown platform, unreadable known_hosts, …).
@@ -113,13 +114,28 @@ public final class DeviceClient: Sendable {
                 let loop = Self.eventLoop(for: target.device.name, of: loops)
                 let session = DeviceSession(plan, on: loop.eventLoop, logger: logger, report: report)
                 let begin = ContinuousClock.now
+                var admitted: ContinuousClock.Instant?
                 let failure = await withTaskExecutorPreference(loop) { () async -> DeviceError? in
                     do throws(DeviceError) {
-                        try await gate.pass(login) { () async throws(DeviceError) in try await session.open() }
+                        try await gate.pass(login) { () async throws(DeviceError) in
+                            admitted = .now
+                            try await session.open()
+                        }
                         return nil
                     } catch {
                         return error
                     }
+                }
+                if let listener = hooks.withLockedValue({ $0.loginListener }) {
+                    let end = ContinuousClock.now
+                    listener(
+                        LoginReport(
+                            device: target.device.name,
+                            waited: begin.duration(to: admitted ?? end),
+                            handshake: session.handshake.withLockedValue { $0 },
+                            elapsed: admitted.map { $0.duration(to: end) },
+                            error: failure
+                        ))
                 }
                 if let failure { return .failure(failure) }
                 let elapsed = begin.duration(to: .now)
@@ -359,6 +375,9 @@ public final class DeviceClient: Sendable {
     package func eventLoop(for device: String) -> any EventLoop {
         Self.eventLoop(for: device, of: self.loops).eventLoop
     }
+
+    /// All event loops that sessions live on.
+    package var eventLoops: [any EventLoop] { self.loops.map(\.eventLoop) }
 
     /// FNV-1a: stable over processes, unlike `Hasher`.
     private static func eventLoop(for device: String, of loops: [EventLoopTaskExecutor]) -> EventLoopTaskExecutor {

@@ -8,15 +8,18 @@ package struct KafkaConfiguration: Sendable, Hashable {
     /// a parameter of their own (`bootstrap.servers`, `client.id`, `group.id`, `group.instance.id`, `transactional.id`): setting one of these is an error.
     package var properties: [String: String]
     package var security: KafkaSecurity
+    /// How often consumers and producers count what they do (`statistics.interval.ms`); `nil`: never.
+    package var statisticsInterval: Duration?
 
     package init(
         bootstrapServers: String, clientID: String = "tether", properties: [String: String] = [:],
-        security: KafkaSecurity = KafkaSecurity()
+        security: KafkaSecurity = KafkaSecurity(), statisticsInterval: Duration? = nil
     ) {
         self.bootstrapServers = bootstrapServers
         self.clientID = clientID
         self.properties = properties
         self.security = security
+        self.statisticsInterval = statisticsInterval
     }
 
     /// Those of the security, and the user's own, which win.

@@ -15,6 +15,7 @@ final class ClientContext: Sendable {
     let rejoins: RejoinWatch?
     /// Where bearer tokens come from, if it isn't librdkafka that fetches them.
     let tokens: KafkaSecurity.TokenSource?
+    let statistics = StatisticsBox()
 
     init(
         logger: Logger,
@@ -96,6 +97,18 @@ func kafkaErrorCallback(
             )
         }
     context.failed(error)
+}
+
+/// The thread that polls the client. Zero: librdkafka frees the text.
+func kafkaStatisticsCallback(
+    _ client: OpaquePointer?,
+    _ text: UnsafeMutablePointer<CChar>?,
+    _ count: Int,
+    _ opaque: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard let context = ClientContext.of(client), let text else { return 0 }
+    context.statistics.take(UnsafeRawBufferPointer(start: text, count: count))
+    return 0
 }
 
 /// The consumer's own thread: it only runs inside the calls that poll.

@@ -40,9 +40,11 @@ final class ClientHandle: @unchecked Sendable {
         rd_kafka_conf_set_log_cb(settings.pointer, kafkaLogCallback)
         switch queue {
         case .main:
-            rd_kafka_conf_set_events(settings.pointer, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR)
+            rd_kafka_conf_set_events(
+                settings.pointer, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS)
         case .consumer, .own:
             rd_kafka_conf_set_error_cb(settings.pointer, kafkaErrorCallback)
+            rd_kafka_conf_set_stats_cb(settings.pointer, kafkaStatisticsCallback)
         }
         if context.rebalance != nil { rd_kafka_conf_set_rebalance_cb(settings.pointer, kafkaRebalanceCallback) }
 

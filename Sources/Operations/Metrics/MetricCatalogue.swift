@@ -38,7 +38,8 @@ package enum MetricCatalogue {
             "tether_tasks_ended_total", .counter, "Tasks that ended with a result, by operation and outcome.",
             labels: ["operation", "outcome"]),
         MetricDescription(
-            "tether_tasks_finished_total", .counter, "Tasks whose result Kafka has acknowledged: they may be committed."),
+            "tether_tasks_finished_total", .counter, "Tasks whose result Kafka has acknowledged: they may be committed."
+        ),
         MetricDescription(
             "tether_tasks_forwarded_total", .counter, "Tasks put on another partition, where their device belongs."),
         MetricDescription(
@@ -98,7 +99,8 @@ package enum MetricCatalogue {
 
     private static let kafka = [
         MetricDescription(
-            "tether_partitions_assigned", .gauge, "Partitions assigned to this worker, by role: route, execute, collect.",
+            "tether_partitions_assigned", .gauge,
+            "Partitions assigned to this worker, by role: route, execute, collect.",
             labels: ["role"]),
         MetricDescription("tether_partitions_paused", .gauge, "Task partitions paused because their window is full."),
         MetricDescription(

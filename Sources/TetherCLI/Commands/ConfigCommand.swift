@@ -47,7 +47,7 @@ struct ConfigCommand: AsyncParsableCommand {
             let whole = try Settings(
                 file: file, options: [Settings.kafkaServers.key: somebody], environment: environment)
             try whole.worker(policy: nil).kafka.check()
-            _ = try settings.healthAddress()
+            try settings.checkOperations()
             if let path = try settings.optional(Settings.inventory) {
                 let inventory = try Inventory(path: path)
                 lines.append("inventory: \(inventory.deviceCount) devices")

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Kafka
 import Logging
+import Operations
 import Worker
 
 /// How to reach Kafka: the same for every command that does.
@@ -66,16 +67,20 @@ struct LogOptions: ParsableArguments {
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
-    func logger(_ label: String) -> Logger { Self.logger(label, self.logLevel) }
+    @Option(help: Settings.logFormat.help("format"))
+    var logFormat = LogFormat.text
 
-    static func logger(_ label: String, _ level: Logger.Level) -> Logger {
-        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+    func logger(_ label: String) -> Logger { Self.logger(label, self.logLevel, self.logFormat) }
+
+    static func logger(_ label: String, _ level: Logger.Level, _ format: LogFormat) -> Logger {
+        var logger = Logger(label: label) { LineLogHandler(label: $0, format: format) }
         logger.logLevel = level
         return logger
     }
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
+extension LogFormat: ExpressibleByArgument {}
 
 /// A time span on the command line: `500ms`, `30s`, `10m`, `2h`.
 struct TimeSpan: ExpressibleByArgument, CustomStringConvertible {

@@ -28,10 +28,12 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup(title: "What jobs may do") var access: AccessOptions
     @OptionGroup(title: "Sessions") var sessions: SessionOptions
 
+    @OptionGroup(title: "Operations") var operations: OperationsOptions
+
     /// With what every group of options says.
     private func settings() throws -> Settings {
         var given = self.worker.given
-        for others in [self.access.given, self.sessions.given] { given.merge(others) { $1 } }
+        for others in [self.access.given, self.sessions.given, self.operations.given] { given.merge(others) { $1 } }
         return try self.kafka.settings(given)
     }
 
@@ -48,21 +50,20 @@ struct WorkerCommand: AsyncParsableCommand {
     }
 
     private func run(_ settings: Settings) async throws {
-        let logger = LogOptions.logger("tether.worker", try settings.value(Settings.logLevel))
+        let logger = LogOptions.logger(
+            "tether.worker", try settings.value(Settings.logLevel), try settings.value(Settings.logFormat))
         self.raiseDescriptorLimit(try settings.value(Settings.maximumSessions), logger)
         let policy = try settings.policySource()
         let configuration = try settings.worker(policy: policy)
+        let operations = try settings.operations(of: configuration.name, logger: logger)
         let watch = InventoryWatch(path: try settings.value(Settings.inventory), logger: logger)
         let inventory = try await watch.load()
         InventoryReport.log(inventory, logger)
         let devices = try DeviceClient(try settings.devices(inventory), logger: logger)
-        let worker = try TetherWorker(configuration, devices: devices, inventory: watch, logger: logger)
+        let worker = try TetherWorker(
+            configuration, devices: devices, inventory: watch, telemetry: operations.telemetry, logger: logger)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
-        if let (host, port) = try settings.healthAddress() {
-            services.append(
-                .init(service: HealthServer(host: host, port: port, logger: logger) { worker.status })
-            )
-        }
+        for service in operations.services(for: worker) { services.append(.init(service: service)) }
         services.append(
             .init(
                 service: worker,

@@ -14,8 +14,6 @@ struct WorkerOptions: ParsableArguments {
     @Option(help: Settings.defaultDeadline.help("time")) var defaultDeadline: String?
     @Option(help: Settings.maximumDeadline.help("time")) var maxDeadline: String?
     @Option(help: Settings.maximumTargets.help("number")) var maxTargets: String?
-    @Option(help: Settings.health.help("host:port")) var health: String?
-    @Option(help: Settings.logLevel.help("level")) var logLevel: String?
 
     var given: [String: String] {
         var given: [String: String] = [:]
@@ -31,8 +29,6 @@ struct WorkerOptions: ParsableArguments {
         given[Settings.defaultDeadline.key] = self.defaultDeadline
         given[Settings.maximumDeadline.key] = self.maxDeadline
         given[Settings.maximumTargets.key] = self.maxTargets
-        given[Settings.health.key] = self.health
-        given[Settings.logLevel.key] = self.logLevel
         return given
     }
 }

@@ -1,6 +1,7 @@
 import Devices
 import Kafka
 import Logging
+import Operations
 import Worker
 
 /// Every setting there is. Defaults are those of the types that the settings are for, so that there is one place for each.
@@ -38,7 +39,8 @@ extension Settings {
     // MARK: Files
 
     static let inventory = Setting<String>.path(
-        "inventory", option: "--inventory", "Inventory file or directory (YAML, CSV). Read again when it changes, and on SIGHUP.")
+        "inventory", option: "--inventory",
+        "Inventory file or directory (YAML, CSV). Read again when it changes, and on SIGHUP.")
     static let knownHosts = Setting<String>.path(
         "known_hosts", option: "--known-hosts", "known_hosts file to check host keys against and learn new ones into.")
     static let platforms = Setting<String>.path(
@@ -47,13 +49,28 @@ extension Settings {
         "policy", option: "--policy",
         "Policy file (YAML): what jobs may do, by the topic that they come from. Read again on SIGHUP.")
 
-    // MARK: Logs and health
+    // MARK: Log, health, metrics, traces
 
     static let logLevel = Setting<Logger.Level>.choice(
         "log.level", option: "--log-level", default: .info,
         "trace, debug, info, notice, warning, error or critical.")
-    static let health = Setting<String>.text(
-        "health.address", option: "--health", "Serve /health/live and /health/ready here: host:port.")
+    static let logFormat = Setting<LogFormat>.choice(
+        "log.format", option: "--log-format", default: .text,
+        "How the log looks: text, or json for one JSON object a line.")
+    static let listen = Setting<String>.text(
+        "operations.listen", option: "--listen",
+        "Serve /health/live, /health/ready, /metrics and the page /status here. A port alone: for this machine only.")
+    static let statusTokenFile = Setting<String>.path(
+        "operations.status_token_file", option: "--status-token-file",
+        "File with the token that /status asks for, as a bearer token or as a password. Needed where others can reach the page."
+    )
+    static let metricsDeviceLabels = Setting<Bool>.flag(
+        "operations.metrics_device_labels", option: "--metrics-device-labels", default: false,
+        "Give each device metrics of its own. With thousands of devices that is much for Prometheus to keep.")
+    static let otlpEndpoint = Setting<String>.text(
+        "operations.otlp_endpoint", option: "--otlp-endpoint",
+        "Send traces to this OpenTelemetry collector (OTLP over HTTP, in JSON), as http://host:4318. Without it, $OTEL_EXPORTER_OTLP_ENDPOINT. Headers for it: $OTEL_EXPORTER_OTLP_HEADERS."
+    )
 
     // MARK: The worker
 
@@ -161,7 +178,8 @@ extension Settings {
         kafkaServers.any, topicPrefix.any, tlsEnabled.any, tlsAuthorities.any, tlsCertificate.any, tlsKey.any,
         tlsKeyPassword.any, tlsVerify.any, saslMechanism.any, saslUsername.any, saslPassword.any, saslTokenFile.any,
         saslTokenProgram.any,
-        inventory.any, knownHosts.any, platforms.any, policy.any, logLevel.any, health.any,
+        inventory.any, knownHosts.any, platforms.any, policy.any, logLevel.any, logFormat.any,
+        listen.any, statusTokenFile.any, metricsDeviceLabels.any, otlpEndpoint.any,
         name.any, roles.any, allowAdHocTargets.any, replyTopics.any, urlNetworks.any, artifacts.any, sessionTimeout.any,
         drainTimeout.any, results.any, duplicateWindow.any, maximumRememberedJobs.any, maximumTargets.any,
         maximumFanOut.any, defaultDeadline.any, maximumDeadline.any, collectionGrace.any, window.any,

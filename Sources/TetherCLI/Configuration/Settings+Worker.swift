@@ -6,7 +6,7 @@ import Worker
 /// What the parts of a worker are made with.
 extension Settings {
     /// - Parameter clientID: names the program in the broker's logs, metrics and quotas.
-    func kafka(clientID: String? = nil) throws(SettingsError) -> KafkaConfiguration {
+    func kafka(clientID: String? = nil, statistics: Duration? = nil) throws(SettingsError) -> KafkaConfiguration {
         guard let servers = try self.optional(Self.kafkaServers) else {
             throw SettingsError(
                 "No Kafka servers: give --kafka host:port, set TETHER_KAFKA, or write kafka.servers in the configuration file."
@@ -14,7 +14,7 @@ extension Settings {
         }
         return KafkaConfiguration(
             bootstrapServers: servers, clientID: clientID ?? "tether", properties: self.properties.mapValues(\.text),
-            security: try self.security())
+            security: try self.security(), statisticsInterval: statistics)
     }
 
     func topics() throws(SettingsError) -> TopicNames { TopicNames(prefix: try self.value(Self.topicPrefix)) }
@@ -23,7 +23,7 @@ extension Settings {
     func worker(policy: PolicySource?) throws(SettingsError) -> WorkerConfiguration {
         let name = try self.optional(Self.name)
         return WorkerConfiguration(
-            kafka: try self.kafka(clientID: name),
+            kafka: try self.kafka(clientID: name, statistics: try self.statisticsInterval()),
             topics: try self.topics(),
             name: name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
             isStaticMember: name != nil,
@@ -73,15 +73,6 @@ extension Settings {
         } catch {
             throw SettingsError(error.description)
         }
-    }
-
-    /// Host and port of the health checks.
-    func healthAddress() throws(SettingsError) -> (host: String, port: Int)? {
-        guard let text = try self.optional(Self.health) else { return nil }
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65535).contains(port)
-        else { throw SettingsError("\(self.origin(of: Self.health)): must be host:port") }
-        return (String(text[..<colon]).trimmingCharacters(in: ["[", "]"]), port)
     }
 
     private func parsedRoles() throws(SettingsError) -> Set<WorkerConfiguration.Role> {

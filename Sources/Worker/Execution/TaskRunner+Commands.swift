@@ -3,6 +3,7 @@ import Devices
 import Jobs
 import NIOConcurrencyHelpers
 import NIOCore
+import Tracing
 
 /// `run`, `sequence` and `check`.
 extension TaskRunner {
@@ -151,6 +152,8 @@ extension TaskRunner {
         wasStreamed: Bool = false,
         run: inout TaskRun
     ) async {
+        self.metrics.command(outcome.outcome, outcome.elapsed)
+        if let trace = run.assigned.trace { self.trace(outcome, as: run.commands.count, of: run.assigned.task, trace) }
         var outcome = outcome
         outcome.outputBytes = output.count
         if run.takeInlineRoom(for: output) {
@@ -164,6 +167,16 @@ extension TaskRunner {
             }
         }
         run.commands.append(outcome)
+    }
+
+    private func trace(_ outcome: CommandOutcome, as index: Int, of task: DeviceTask, _ trace: TaskTrace) {
+        let end = ContinuousClock.now
+        var attributes: SpanAttributes = ["tether.command.index": .int64(Int64(index))]
+        // What changes something may hold a secret. What only reads doesn't.
+        if task.effect == .read { attributes["tether.command"] = outcome.command }
+        if let status = outcome.exitStatus { attributes["process.exit.code"] = Int(status) }
+        trace.record(
+            "command", .client, from: end - outcome.elapsed, to: end, error: outcome.error, attributes: attributes)
     }
 }
 

@@ -10,6 +10,7 @@ struct TaskRunner: Sendable {
     let configuration: WorkerConfiguration
     let client: DeviceClient
     let publisher: ReplyPublisher
+    let metrics: WorkerMetrics
 
     /// - Parameters:
     ///   - begin: called before the first byte of a change; returns when the note that it has begun is safe, throws if it can't be.
@@ -106,6 +107,9 @@ struct TaskRunner: Sendable {
         begin: () async throws(KafkaError) -> Void
     ) async throws(Failure) {
         let task = run.assigned.task
+        let trace = run.assigned.trace
+        let start = ContinuousClock.now
+        var hasSession = false
         let outcome: Result<Void, Failure>
         do {
             if let name = task.credential {
@@ -115,12 +119,16 @@ struct TaskRunner: Sendable {
                         code: "credential.missing", message: "this worker has no credential named \(name)")
                 }
                 outcome = try await self.client.withTemporarySession(for: device, credential: credential) { session in
-                    await self.perform(
+                    trace?.record("login", .client, from: start)
+                    hasSession = true
+                    return await self.perform(
                         on: session, wasOpen: false, run: &run, files: &files, confirm: confirm, begin: begin)
                 }
             } else {
                 let wasOpen = self.client.hasSession(device.name)
                 outcome = try await self.client.withSession(for: device) { session in
+                    if !wasOpen { trace?.record("login", .client, from: start) }
+                    hasSession = true
                     let outcome = await self.perform(
                         on: session, wasOpen: wasOpen, run: &run, files: &files, confirm: confirm, begin: begin)
                     await session.endWork()
@@ -128,6 +136,7 @@ struct TaskRunner: Sendable {
                 }
             }
         } catch let error as DeviceError {
+            if !hasSession { trace?.record("login", .client, from: start, error: error.description) }
             throw .device(error)
         } catch {
             throw .device(DeviceError(code: "internal", message: "\(device.name): an unforeseen error: \(error)"))

@@ -36,11 +36,13 @@ struct JobPlanner {
 
     /// - Parameters:
     ///   - now: milliseconds since 1970, for records without a timestamp.
+    ///   - trace: the trace context that everything goes on with, instead of the record's own.
     ///   - replyPartitions: partition count of a reply topic, `nil` if there is no such topic: one wrong name must not make the
     ///     whole transaction fail.
-    func plan(_ record: KafkaRecord, now: Int64, replyPartitions: (String) throws(KafkaError) -> Int32?)
-        throws(KafkaError) -> Plan
-    {
+    func plan(
+        _ record: KafkaRecord, now: Int64, trace: [EchoedHeader] = [],
+        replyPartitions: (String) throws(KafkaError) -> Int32?
+    ) throws(KafkaError) -> Plan {
         guard let value = record.value else {
             return Plan([self.deadLetter(record, code: "job.undecodable", reason: "the record has a null value")])
         }
@@ -53,6 +55,7 @@ struct JobPlanner {
             if let id = error.jobID {
                 var route = ReplyRoute(
                     record: record, replyTo: error.replyTo, default: self.configuration.topics.results)
+                route.echo.replaceTrace(with: trace)
                 if self.configuration.mayReceiveReplies(route.topic, by: topicPolicy),
                     let count = try replyPartitions(route.topic)
                 {
@@ -77,6 +80,7 @@ struct JobPlanner {
             echoHeaders: job.echoHeaders,
             default: self.configuration.topics.results
         )
+        route.echo.replaceTrace(with: trace)
         guard self.configuration.mayReceiveReplies(route.topic, by: topicPolicy) else {
             return Plan([
                 self.deadLetter(record, code: "policy.denied", reason: "replies may not be written to \(route.topic)")

@@ -54,11 +54,21 @@ import Testing
     @Test("TETHER_KAFKA names the servers, as it always has; an empty variable says nothing")
     func aliases() throws {
         let settings = try Settings(nil, environment: ["TETHER_KAFKA": "a:9092", "TETHER_POLICY": ""])
-        #expect(try settings.value(Settings.kafkaServers) == "a:9092")
+        #expect(try settings.value(Settings.kafkaServers) == ["a:9092"])
         #expect(settings.origin(of: Settings.kafkaServers) == .variable("TETHER_KAFKA"))
         #expect(try settings.optional(Settings.policy) == nil)
         let both = try Settings(nil, environment: ["TETHER_KAFKA": "a:9092", "TETHER_KAFKA_SERVERS": "b:9092"])
-        #expect(try both.value(Settings.kafkaServers) == "b:9092")
+        #expect(try both.value(Settings.kafkaServers) == ["b:9092"])
+    }
+
+    @Test("a variable that is nearly a setting is told of; credentials and others' variables are not")
+    func unknownVariables() {
+        let environment = [
+            "TETHER_WORKER_DRAIN_TIMOUT": "1s", "TETHER_USER_DEFAULT": "a", "TETHER_KAFKA": "b", "PATH": "c",
+            "TETHER_WORKER_NAME": "d", "TETHER_TEST_LOG": "e",
+        ]
+        let notes = Settings.unknownVariables(in: environment)
+        #expect(notes == ["$TETHER_WORKER_DRAIN_TIMOUT is no setting; did you mean `TETHER_WORKER_DRAIN_TIMEOUT`?"])
     }
 
     @Test("lists, paths, secrets and properties are read from the file as one would write them")
@@ -90,7 +100,7 @@ import Testing
         """.write(toFile: path, atomically: true, encoding: .utf8)
         let settings = try Settings(
             file: path, properties: ["socket.timeout.ms=6000", "a=b=c"], environment: ["RACK": "r1"])
-        #expect(try settings.value(Settings.kafkaServers) == "a:9092,b:9092")
+        #expect(try settings.value(Settings.kafkaServers) == ["a:9092", "b:9092"])
         #expect(try settings.value(Settings.saslPassword) == "hunter2")
         #expect(
             settings.properties.mapValues(\.text) == ["client.rack": "r1", "socket.timeout.ms": "6000", "a": "b=c"])

@@ -43,7 +43,7 @@ struct ConfigCommand: AsyncParsableCommand {
                 lines.append("policy: jobs from \(policy.current.topicNames.joined(separator: ", "))")
             }
             // Who is to be talked to may be said elsewhere.
-            let somebody = try settings.optional(Settings.kafkaServers) ?? "localhost:9092"
+            let somebody = try settings.optional(Settings.kafkaServers)?.joined(separator: ",") ?? "localhost:9092"
             let whole = try Settings(
                 file: file, options: [Settings.kafkaServers.key: somebody], environment: environment)
             try whole.worker(policy: nil).kafka.check()
@@ -52,7 +52,7 @@ struct ConfigCommand: AsyncParsableCommand {
                 let inventory = try Inventory(path: path)
                 lines.append("inventory: \(inventory.deviceCount) devices")
             }
-            return lines
+            return lines + Settings.unknownVariables(in: environment).map { "note: \($0)" }
         }
     }
 

@@ -52,6 +52,7 @@ struct WorkerCommand: AsyncParsableCommand {
     private func run(_ settings: Settings) async throws {
         let logger = LogOptions.logger(
             "tether.worker", try settings.value(Settings.logLevel), try settings.value(Settings.logFormat))
+        for note in Settings.unknownVariables(in: ProcessInfo.processInfo.environment) { logger.warning("\(note)") }
         self.raiseDescriptorLimit(try settings.value(Settings.maximumSessions), logger)
         let policy = try settings.policySource()
         let configuration = try settings.worker(policy: policy)

@@ -8,7 +8,7 @@ import Worker
 extension Settings {
     // MARK: Kafka
 
-    static let kafkaServers = Setting<String>.text(
+    static let kafkaServers = Setting<[String]>.list(
         "kafka.servers", option: "--kafka", "Bootstrap servers, host:port, separated by commas.")
     static let topicPrefix = Setting<String>.text(
         "kafka.topic_prefix", option: "--topic-prefix", default: TopicNames().prefix,

@@ -7,13 +7,13 @@ import Worker
 extension Settings {
     /// - Parameter clientID: names the program in the broker's logs, metrics and quotas.
     func kafka(clientID: String? = nil, statistics: Duration? = nil) throws(SettingsError) -> KafkaConfiguration {
-        guard let servers = try self.optional(Self.kafkaServers) else {
+        guard let servers = try self.optional(Self.kafkaServers), !servers.isEmpty else {
             throw SettingsError(
                 "No Kafka servers: give --kafka host:port, set TETHER_KAFKA, or write kafka.servers in the configuration file."
             )
         }
         return KafkaConfiguration(
-            bootstrapServers: servers, clientID: clientID ?? "tether", properties: self.properties.mapValues(\.text),
+            bootstrapServers: servers.joined(separator: ","), clientID: clientID ?? "tether", properties: self.properties.mapValues(\.text),
             security: try self.security(), statisticsInterval: statistics)
     }
 

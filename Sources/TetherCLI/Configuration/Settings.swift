@@ -119,6 +119,15 @@ struct Settings: Sendable {
                 }))
     }
 
+    /// Variables that look like settings and are none, each as a sentence. Others may begin with `TETHER_` too: credentials, for one.
+    static func unknownVariables(in environment: [String: String]) -> [String] {
+        let known = Self.all.map(\.variable) + Self.aliases.keys.map { "TETHER_\($0)" }
+        let sections = ["KAFKA", "WORKER", "SESSIONS", "LOG", "OPERATIONS"].map { "TETHER_\($0)_" }
+        return environment.keys.sorted()
+            .filter { name in sections.contains { name.hasPrefix($0) } && !known.contains(name) }
+            .map { "$\($0) is no setting\(StrictValue.suggestion(for: $0, among: known))" }
+    }
+
     // MARK: Values
 
     /// - Throws: if nobody has given it and it has no default.

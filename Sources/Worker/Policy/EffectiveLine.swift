@@ -4,7 +4,9 @@
 /// apart: at line breaks, pipes, redirections and separators. For a denied command, more is tried, always in doubt against the text; for an allowed one,
 /// every part has to be allowed as it stands.
 struct EffectiveLine: Sendable {
-    /// Without blanks at the ends, runs of blanks as one.
+    /// As it was given.
+    let raw: String
+    /// Without blanks at the ends, runs of blanks as one, line breaks too: fit to be searched, not to be judged as one command.
     let text: String
     /// The commands in it.
     let parts: [String]
@@ -14,6 +16,7 @@ struct EffectiveLine: Sendable {
     let isInDoubt: Bool
 
     init(_ raw: String, _ syntax: CommandSyntax) {
+        self.raw = raw
         self.isInDoubt = raw.unicodeScalars.contains { Self.isKey($0) }
         self.text = Self.blanksCollapsed(raw)
         self.parts = Self.split(raw, syntax)

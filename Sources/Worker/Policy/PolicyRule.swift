@@ -122,7 +122,7 @@ struct PolicyRule: Sendable {
     private func covers(_ line: EffectiveLine, _ platform: PolicyPlatform) -> Bool {
         guard !line.isInDoubt, let first = line.parts.first, self.coversPart(first, platform) else { return false }
         // What only filters may follow a command that is allowed.
-        return line.parts.dropFirst().allSatisfy { self.coversPart($0, platform) } || platform.isReadOnly(line.text)
+        return line.parts.dropFirst().allSatisfy { self.coversPart($0, platform) } || platform.isReadOnly(line.raw)
     }
 
     private func coversPart(_ part: String, _ platform: PolicyPlatform) -> Bool {

@@ -86,6 +86,11 @@ package struct StrictValue {
             + Suggestion.sentence(Suggestion.closest(to: word, among: words))
     }
 
+    /// `; did you mean …?`, or nothing.
+    package static func suggestion(for word: String, among words: [String]) -> String {
+        Suggestion.sentence(Suggestion.closest(to: word, among: words))
+    }
+
     /// A secret: text, `{env: NAME}` or `{file: PATH}`; a relative path is relative to this file.
     package func secretText(environment: [String: String]) throws(InventoryError) -> String {
         guard self.isMapping else { return try self.string() }

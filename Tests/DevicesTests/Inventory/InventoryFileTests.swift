@@ -101,6 +101,59 @@ struct InventoryFileTests {
         #expect(try Inventory(yaml: "general: {\(yaml)}").general.hostKeyPolicy == expected)
     }
 
+    @Test("sequences are lists for all platforms, or for each its own")
+    func sequences() throws {
+        let inventory = try Inventory(
+            yaml: """
+                sequences:
+                  one: [show version]
+                  two: {description: as elsewhere, commands: [show clock, show version]}
+                  three: {cisco_iosxe: [show ip route], default: [show route]}
+                """)
+        #expect(
+            inventory.sequences == [
+                "one": ["default": ["show version"]], "two": ["default": ["show clock", "show version"]],
+                "three": ["cisco_iosxe": ["show ip route"], "default": ["show route"]],
+            ])
+    }
+
+    @Test("what works, but probably not as it was meant, is told")
+    func warnings() throws {
+        let inventory = try Inventory(
+            yaml: """
+                defaults: {device_type: linux, user: u}
+                devices:
+                  r1: {host: 192.0.2.1, tags: [edge], password: a}
+                  r2: {host: 192.0.2.1, platform: arista_eos}
+                groups:
+                  empty: {}
+                  most: {members: [r1, "x-*"], tags: [egde, edge&none]}
+                sequences:
+                  health: {linx: [a], linux: [b]}
+                """, file: "a.yaml")
+        let check = try InventoryCheck(inventory, environmentPrefix: "TETHER", environment: [:])
+        #expect(check.errors.isEmpty)
+        #expect(
+            check.warnings.map(\.description) == [
+                "a.yaml:6: groups.empty: has no members",
+                "a.yaml:7: groups.most.tags: no device has `egde`; did you mean `edge`?",
+                "a.yaml:7: groups.most.tags: no device has `edge&none`",
+                "a.yaml:7: groups.most.members: no device matches `x-*`",
+                "a.yaml:3: r1, r2 share the address 192.0.2.1:22: each gets a session of its own",
+                "a.yaml:4: no password or private key is known for r2, neither here nor in this environment",
+                "a.yaml:9: sequences.health: there is no platform `linx`; did you mean `linux`?",
+                "a.yaml:9: sequences.health: has no commands for arista_eos, nor for `default`",
+            ])
+        let given = try InventoryCheck(
+            inventory, environmentPrefix: "TETHER", environment: ["TETHER_PASSWORD_R2": "x"])
+        #expect(given.warnings.count == check.warnings.count - 1)
+        let settings = inventory.effectiveSettings(
+            of: "r2", environmentPrefix: "TETHER", environment: ["TETHER_PASSWORD_R2": "x"])
+        #expect(
+            settings?.first { $0.name == "password" }
+                == EffectiveSetting(name: "password", value: "set", source: "environment TETHER_PASSWORD_R2"))
+    }
+
     @Test("how sessions are kept comes from the device, then its groups in order, then the defaults")
     func sessionSettings() throws {
         let inventory = try Inventory(
@@ -199,7 +252,9 @@ struct InventoryFileTests {
         #expect(bounded?.description.hasSuffix("\nand 150 more") == true)
     }
 
-    @Test("the way to a device leads through the jump hosts of jump hosts; those that many share may be in the list themselves")
+    @Test(
+        "the way to a device leads through the jump hosts of jump hosts; those that many share may be in the list themselves"
+    )
     func jumpHosts() throws {
         let inventory = try Inventory(
             yaml: """
@@ -223,7 +278,8 @@ struct InventoryFileTests {
         }
         let error = #expect(throws: InventoryError.self) {
             try Inventory(
-                yaml: "defaults: {device_type: linux}\ndevices:\n  a: {host: a, jump_hosts: [b]}\n  b: {host: b, jump_hosts: [c]}\n  c: {host: c, jump_hosts: [b]}",
+                yaml:
+                    "defaults: {device_type: linux}\ndevices:\n  a: {host: a, jump_hosts: [b]}\n  b: {host: b, jump_hosts: [c]}\n  c: {host: c, jump_hosts: [b]}",
                 file: "lab.yaml")
         }
         #expect(
@@ -237,7 +293,8 @@ struct InventoryFileTests {
     @Test("where a file can't be read, what it may have said is not missed in the others")
     func unreadFile() throws {
         let directory = try TemporaryDirectory([
-            "a.yaml": "defaults: {device_type: linux", "b.yaml": "devices: {r1: {host: a, groups: [core]}, r2: {host: a b}}",
+            "a.yaml": "defaults: {device_type: linux",
+            "b.yaml": "devices: {r1: {host: a, groups: [core]}, r2: {host: a b}}",
         ])
         let error = #expect(throws: InventoryError.self) { try Inventory(path: directory.path) }
         #expect(error?.all.map(\.file) == ["\(directory.path)/a.yaml", "\(directory.path)/b.yaml"])

@@ -177,32 +177,47 @@ extension InventoryReader {
         }
     }
 
-    /// Commands under a name, for each platform its own.
+    /// Commands under a name: for each platform its own, or a list alone, which is for all.
     private mutating func readSequence(_ entry: YAMLValue.Field) throws(InventoryError) {
         try self.once(entry.value)
         if let problem = InventoryName.problem(with: entry.key) {
             throw entry.value.error("the name of a sequence \(problem)")
         }
         var platforms: [String: [String]] = [:]
-        for field in try entry.value.fields() {
-            var commands: [String] = []
-            for item in try field.value.items() {
-                let command = try item.string()
-                guard !command.hasControlCharacters, command.contains(where: { !$0.isWhitespace }) else {
-                    throw item.error("must be a command: one line without control characters")
+        if case .sequence = entry.value.node {
+            platforms["default"] = try Self.commands(entry.value)
+        } else {
+            for field in try entry.value.fields() {
+                switch field.key {
+                case "description": _ = try field.value.string()
+                // As other tools call what is for all platforms.
+                case "commands", "default":
+                    guard platforms["default"] == nil else {
+                        throw field.value.error("`commands` and `default` mean the same: keep `default`")
+                    }
+                    platforms["default"] = try Self.commands(field.value)
+                default: platforms[field.key] = try Self.commands(field.value)
                 }
-                commands.append(command)
             }
-            guard (1...1000).contains(commands.count) else {
-                throw field.value.error("must be a list of 1 to 1000 commands")
-            }
-            platforms[field.key] = commands
         }
         guard !platforms.isEmpty else {
             throw entry.value.error("must have a list of commands for a platform, or for `default`")
         }
         self.draft.sequences[entry.key] = platforms
         self.draft.sequencePlaces[entry.key] = entry.value.place
+    }
+
+    private static func commands(_ list: YAMLValue) throws(InventoryError) -> [String] {
+        var commands: [String] = []
+        for item in try list.items() {
+            let command = try item.string()
+            guard !command.hasControlCharacters, command.contains(where: { !$0.isWhitespace }) else {
+                throw item.error("must be a command: one line without control characters")
+            }
+            commands.append(command)
+        }
+        guard (1...1000).contains(commands.count) else { throw list.error("must be a list of 1 to 1000 commands") }
+        return commands
     }
 
     static let sessionKeys = ["auth_domain", "warm", "cli_keepalive"]

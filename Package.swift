@@ -228,8 +228,9 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "Devices", "Jobs", "Lab", "TestSupport", "TetherCLI",
+                "Devices", "Jobs", "Kafka", "Lab", "TestSupport", "TetherCLI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             exclude: ["Help"],
             swiftSettings: settings

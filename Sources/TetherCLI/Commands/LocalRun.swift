@@ -148,7 +148,8 @@ extension DeviceResult {
                     }
                     self.commands.append(
                         CommandOutcome(
-                            command: answer.command, outcome: error == nil ? .succeeded : .failed, output: answer.output,
+                            command: answer.command, outcome: error == nil ? .succeeded : .failed,
+                            output: answer.output,
                             outputBytes: answer.output.count, exitStatus: answer.exitStatus,
                             endedSession: answer.endedSession, elapsed: answer.elapsed, error: error))
                     self.timing.executed += answer.elapsed

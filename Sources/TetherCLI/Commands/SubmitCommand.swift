@@ -28,7 +28,7 @@ struct SubmitCommand: AsyncParsableCommand {
               tether submit all --backup --save backups/today
               tether submit router1 -c 'show clock' --check 'UTC'
               tether submit -f job.yaml --deadline 30m --label ticket=CHG-1234
-              generate-job | tether submit --json | jq -r 'select(.type == "result") | [.device, .outcome] | @tsv'
+              generate-job | tether submit --json | jq -c 'select(.type == "result")'
             """
     )
 
@@ -41,7 +41,8 @@ struct SubmitCommand: AsyncParsableCommand {
     var cancelOnInterrupt = false
     @Option(
         help: ArgumentHelp(
-            "Key of the job's record: jobs with the same key keep their order. Default: the job's id.", valueName: "key"))
+            "Key of the job's record: jobs with the same key keep their order. Default: the job's id.", valueName: "key"
+        ))
     var key: String?
 
     @OptionGroup(title: "Kafka") var kafka: KafkaOptions
@@ -59,7 +60,8 @@ struct SubmitCommand: AsyncParsableCommand {
         let logger = self.log.quietLogger("tether.submit")
         let configuration = try self.kafka.configuration()
         let topic = job.replyTo ?? self.kafka.topics.results
-        try await self.kafka.check(self.wait ? [self.kafka.topics.jobs, topic] : [self.kafka.topics.jobs], logger: logger)
+        try await self.kafka.check(
+            self.wait ? [self.kafka.topics.jobs, topic] : [self.kafka.topics.jobs], logger: logger)
         guard self.wait else {
             let position = try await self.send(job, id: id, configuration, logger)
             return self.show(id, position)
@@ -83,7 +85,8 @@ struct SubmitCommand: AsyncParsableCommand {
         var value: [UInt8] = []
         job.encode(into: &value)
         return try await Self.produce(
-            ProducerRecord(topic: self.kafka.topics.jobs, key: Array((self.key ?? id).utf8), value: value), configuration,
+            ProducerRecord(topic: self.kafka.topics.jobs, key: Array((self.key ?? id).utf8), value: value),
+            configuration,
             logger)
     }
 
@@ -134,7 +137,9 @@ struct SubmitCommand: AsyncParsableCommand {
     }
 
     private func interrupted(_ tally: JobTally, _ report: JobReport) async {
-        let rest = tally.expected.map { "\(max(0, $0 - tally.done)) of \($0) devices haven't ended" } ?? "it is not yet accepted"
+        let rest =
+            tally.expected.map { "\(max(0, $0 - tally.done)) of \($0) devices haven't ended" }
+            ?? "it is not yet accepted"
         let id = Self.quoted(tally.job)
         guard self.cancelOnInterrupt else {
             report.say(

@@ -32,9 +32,9 @@ struct WatchCommand: AsyncParsableCommand {
                 worst job; 124 after --timeout; 130 after Ctrl-C.
 
                 Examples:
-                  tether watch nightly-2026-11-22 --until-finished
-                  tether watch nightly-2026-11-22 --output --device core-1
-                  tether watch --all --outcome failed --json | jq -r .device
+                  tether watch jobs nightly-2026-11-22 --until-finished
+                  tether watch jobs nightly-2026-11-22 --output --device core-1
+                  tether watch jobs --all --outcome failed --json | jq -r .device
                 """
         )
 

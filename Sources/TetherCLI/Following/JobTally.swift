@@ -39,7 +39,8 @@ struct JobTally {
 
     /// Nothing more is to be expected.
     var isOver: Bool {
-        self.rejection != nil || self.isDuplicate || self.finished != nil || (self.expected.map { self.done >= $0 } ?? false)
+        self.rejection != nil || self.isDuplicate || self.finished != nil
+            || (self.expected.map { self.done >= $0 } ?? false)
     }
 
     /// - Returns: `false` for a second terminal record of a task, which is not to be shown.

@@ -28,7 +28,8 @@ struct ReplyPrinter {
             guard self.showsCourse else { return [] }
             let what =
                 accepted.duplicate
-                ? "its id was used before; nothing new was begun" : "\(accepted.tasks) tasks, \(accepted.devices) devices"
+                ? "its id was used before; nothing new was begun"
+                : "\(accepted.tasks) tasks, \(accepted.devices) devices"
             return self.line("accepted", of: accepted.job, what)
         case .rejected(let rejected):
             guard self.showsCourse else { return [] }
@@ -116,7 +117,8 @@ extension OperationDetail {
                     + (finding.failure.map { ": \($0)" } ?? "")
             }
         case .steps(let steps):
-            return steps.flatMap { step in ["step \(step.type): \(step.outcome.rawValue)"] + (step.detail?.lines ?? []) }
+            return steps.flatMap { step in ["step \(step.type): \(step.outcome.rawValue)"] + (step.detail?.lines ?? [])
+            }
         }
     }
 }

@@ -22,7 +22,9 @@ enum TerminalText {
 
     /// The same for something that has to stay on one line: line ends and tabs are escaped too.
     static func escapedLine(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { Self.isUnsafe($0) || $0 == "\n" || $0 == "\t" }) else { return text }
+        guard text.unicodeScalars.contains(where: { Self.isUnsafe($0) || $0 == "\n" || $0 == "\t" }) else {
+            return text
+        }
         var result = ""
         for scalar in text.unicodeScalars {
             if Self.isUnsafe(scalar) || scalar == "\n" || scalar == "\t" {

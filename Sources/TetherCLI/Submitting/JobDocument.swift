@@ -17,15 +17,13 @@ struct JobDocument {
     /// - Throws: ``Problem``.
     init(path: String) throws {
         let name = path == "-" ? "standard input" : path
-        let data: Data
+        let bytes: [UInt8]
         do {
-            data =
-                path == "-"
-                ? try FileHandle.standardInput.readToEnd() ?? Data() : try Data(contentsOf: URL(fileURLWithPath: path))
+            bytes = try InputFile.bytes(of: path)
         } catch {
-            throw Problem(file: name, message: "can't be read: \(Self.reason(error))")
+            throw Problem(file: name, message: "can't be read: \(error)")
         }
-        try self.init(name: name, bytes: Array(data))
+        try self.init(name: name, bytes: bytes)
     }
 
     /// YAML if the name says so, or if the text doesn't begin as a JSON object does.
@@ -166,11 +164,5 @@ struct JobDocument {
             }
         default: return Problem(file: name, code: "job.undecodable", message: "is no YAML: \(error)")
         }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
-        return String(cString: strerror(Int32(underlying.code)))
     }
 }

@@ -25,7 +25,8 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Until when the job is worth doing, from now; waiting counts. Default: the workers', 10m.", valueName: "time"))
+            "Until when the job is worth doing, from now; waiting counts. Default: the workers', 10m.",
+            valueName: "time"))
     var deadline: TimeSpan?
 
     @Option(help: "What running it again would do. Default: read when every command only reads, else change.")

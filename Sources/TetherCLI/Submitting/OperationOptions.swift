@@ -6,7 +6,8 @@ import Jobs
 struct OperationOptions: ParsableArguments {
     @Option(
         name: [.customShort("c"), .customLong("command")],
-        help: ArgumentHelp("Run a command; several are run in order, up to the first that fails.", valueName: "command"))
+        help: ArgumentHelp("Run a command; several are run in order, up to the first that fails.", valueName: "command")
+    )
     var commands: [String] = []
 
     @Option(help: ArgumentHelp("Run the commands that the inventory has under this name.", valueName: "name"))
@@ -121,15 +122,15 @@ struct OperationOptions: ParsableArguments {
         }
         let inline = JSONValue.string(Data(bytes).base64EncodedString())
         return Self.object(
-            "upload", ("source", .object(JSONObject([.init("inline", inline)]))), ("remote_path", .string(String(parts[1]))))
+            "upload", ("source", .object(JSONObject([.init("inline", inline)]))),
+            ("remote_path", .string(String(parts[1]))))
     }
 
     private static func read(_ path: String) throws -> [UInt8] {
-        if path == "-" { return Array(try FileHandle.standardInput.readToEnd() ?? Data()) }
         do {
-            return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+            return try InputFile.bytes(of: path)
         } catch {
-            throw CommandFailure(.invalidInput, "\(path) can't be read: \(error.localizedDescription)")
+            throw CommandFailure(.invalidInput, "\(path) can't be read: \(error)")
         }
     }
 

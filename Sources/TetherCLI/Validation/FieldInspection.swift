@@ -11,7 +11,8 @@ struct FieldInspection: JobInspection {
     func inspect(_ job: Job, in document: JobDocument) -> JobFindings {
         var findings = JobFindings()
         for member in document.object.members where !Self.known.contains(member.name) {
-            let meant = NameSuggestion.nearest(to: member.name, among: Self.known).map { " (did you mean \($0)?)" } ?? ""
+            let meant =
+                NameSuggestion.nearest(to: member.name, among: Self.known).map { " (did you mean \($0)?)" } ?? ""
             findings.problems.append(
                 Problem(
                     file: document.name, line: FieldPath(member.name).flatMap { document.line(of: $0) },

@@ -53,7 +53,9 @@ struct InventoryInspection: JobInspection {
         return findings
     }
 
-    private func plan(_ job: Job, _ operation: Operation, _ platform: String, _ devices: Int) -> JobFindings.PlatformPlan {
+    private func plan(_ job: Job, _ operation: Operation, _ platform: String, _ devices: Int)
+        -> JobFindings.PlatformPlan
+    {
         var changes: [String] = []
         let derived = operation.defaultEffect { command in
             let reads = self.client.isReadOnly(command, platform: platform)
@@ -61,7 +63,8 @@ struct InventoryInspection: JobInspection {
             return reads
         }
         return .init(
-            platform: platform, devices: devices, effect: job.effect ?? derived, changes: job.effect == nil ? changes : [])
+            platform: platform, devices: devices, effect: job.effect ?? derived,
+            changes: job.effect == nil ? changes : [])
     }
 
     private struct MissingSequence: Error { var name: String }

@@ -22,7 +22,8 @@ struct JobFileReport {
         var words = [self.what(job)]
         if let devices = self.findings.devices { words.append("\(devices) device\(devices == 1 ? "" : "s")") }
         Console.line(
-            "\(TerminalText.escapedLine(self.file)): \(Console.output.styled("valid", .good)): \(words.joined(separator: ", "))")
+            "\(TerminalText.escapedLine(self.file)): \(Console.output.styled("valid", .good)): \(words.joined(separator: ", "))"
+        )
         guard !self.findings.plans.isEmpty else { return }
         var table = Table([
             .init("platform"), .init("devices", .right), .init("effect"), .init("because of", shrinks: true),

@@ -11,11 +11,13 @@ struct RecordFilter: ParsableArguments {
 
     @Option(
         name: .customLong("type"),
-        help: ArgumentHelp("Only records of this type; a pattern such as 'session.*' too. May be repeated.", valueName: "pattern"))
+        help: ArgumentHelp(
+            "Only records of this type; a pattern such as 'session.*' too. May be repeated.", valueName: "pattern"))
     var types: [String] = []
 
     func matches(type: String, device: String?) -> Bool {
-        Self.matches(type, self.types) && (self.devices.isEmpty || device.map { Self.matches($0, self.devices) } ?? false)
+        Self.matches(type, self.types)
+            && (self.devices.isEmpty || device.map { Self.matches($0, self.devices) } ?? false)
     }
 
     private static func matches(_ text: String, _ patterns: [String]) -> Bool {

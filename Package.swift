@@ -130,6 +130,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings
         ),
@@ -255,6 +257,16 @@ let package = Package(
         .testTarget(
             name: "ConfigurationTests",
             dependencies: ["Kafka", "TestSupport", "TetherCLI", "Worker"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "CLITests",
+            dependencies: [
+                "Devices", "Jobs", "Kafka", "Lab", "TestSupport", "TetherCLI",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            exclude: ["Help"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -282,7 +282,7 @@ public final class OpenSSHServer: Sendable {
 
     /// `posix_spawn_file_actions_addclosefrom_np`, which the Glibc module doesn't show. NIO's sockets are inheritable: without
     /// it, a child keeps the connections of other tests open.
-    private static let closeInherited = dlsym(dlopen(nil, RTLD_NOW), "posix_spawn_file_actions_addclosefrom_np").map {
+    static let closeInherited = dlsym(dlopen(nil, RTLD_NOW), "posix_spawn_file_actions_addclosefrom_np").map {
         unsafeBitCast(
             $0, to: (@convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32).self)
     }

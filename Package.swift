@@ -190,6 +190,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "CRDKafka", "Lab",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             path: "Tests/TestSupport",

@@ -8,7 +8,7 @@ struct Tether: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             WorkerCommand.self, SubmitCommand.self, CancelCommand.self, RunCommand.self, TopicsCommand.self,
-            CloseCommand.self, DrainCommand.self,
+            CloseCommand.self, DrainCommand.self, SealCommand.self, KeysCommand.self,
         ]
     )
 }

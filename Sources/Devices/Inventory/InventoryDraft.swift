@@ -3,6 +3,7 @@ struct InventoryDraft {
     var general = Inventory.General()
     var defaults = Inventory.Defaults()
     var credentials: [String: Credential] = [:]
+    var vault: VaultConfiguration?
     var authDomains: [String: LoginPolicy.Domain] = [:]
     /// By name, then by platform or `default`.
     var sequences: [String: [String: [String]]] = [:]

@@ -140,7 +140,7 @@ struct SubmitCommand: AsyncParsableCommand {
             stream: self.stream,
             deadline: self.deadline.map { .after($0.duration) },
             effect: effect,
-            credential: self.credential
+            credential: self.credential.map { .named($0) }
         )
         // What was typed is held to the same rules as what is written by hand.
         var bytes: [UInt8] = []

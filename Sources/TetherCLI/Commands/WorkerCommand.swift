@@ -62,6 +62,7 @@ struct WorkerCommand: AsyncParsableCommand {
     var maxTargets = 100_000
 
     @OptionGroup(title: "Sessions") var sessions: SessionOptions
+    @OptionGroup(title: "Secrets") var secrets: SecretOptions
     @Option(
         help: ArgumentHelp(
             "Folder that jobs may read files from and write files to, and nothing outside of it. Without it, jobs that name files are refused.",
@@ -74,6 +75,7 @@ struct WorkerCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = self.log.logger("tether.worker")
         self.raiseDescriptorLimit(logger)
+        self.secrets.protectMemory(logger)
         let inventory = try Inventory(path: self.inventory)
         let devices = try DeviceClient(
             DeviceClient.Configuration(
@@ -100,7 +102,8 @@ struct WorkerCommand: AsyncParsableCommand {
                 duplicateWindow: self.duplicateWindow.duration,
                 allowsAdHocTargets: self.allowAdHocTargets,
                 maximumTargets: self.maxTargets,
-                artifacts: self.artifacts
+                artifacts: self.artifacts,
+                sealingKeys: try self.secrets.keys()
             ),
             devices: devices,
             logger: logger

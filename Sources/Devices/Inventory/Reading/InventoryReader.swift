@@ -21,6 +21,7 @@ extension Inventory {
                 throw InventoryError(file: file, message: "the inventory can't be read: \(error.localizedDescription)")
             }
         }
+        try reader.checkVault()
         try self.init(reader.draft)
     }
 
@@ -32,6 +33,7 @@ extension Inventory {
     ) throws(InventoryError) {
         var reader = InventoryReader(environment: environment)
         try reader.read(yaml, file: file)
+        try reader.checkVault()
         try self.init(reader.draft)
     }
 }
@@ -75,6 +77,7 @@ struct InventoryReader {
             case "general": try self.readGeneral(field.value)
             case "defaults": try self.readDefaults(field.value)
             case "credentials": try self.readCredentials(field.value)
+            case "vault": try self.readVault(field.value)
             case "auth_domains": try self.readAuthDomains(field.value)
             case "sequences": try self.readSequences(field.value)
             case "devices": try self.readDevices(field.value)
@@ -87,7 +90,7 @@ struct InventoryReader {
     }
 
     private static let sections = [
-        "general", "defaults", "credentials", "auth_domains", "sequences", "devices", "groups",
+        "general", "defaults", "credentials", "vault", "auth_domains", "sequences", "devices", "groups",
     ]
 
     /// - Parameter hints: What to write instead of keys that other tools use.

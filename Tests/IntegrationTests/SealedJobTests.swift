@@ -27,7 +27,9 @@ extension Integration {
             return try #require(job.credential)
         }
 
-        @Test("keys are made, rotated and listed; what is sealed logs in as its user, on its devices, in its time, by old keys and new ones")
+        @Test(
+            "keys are made, rotated and listed; what is sealed logs in as its user, on its devices, in its time, by old keys and new ones"
+        )
         func endToEnd() async throws {
             try await Fleet.with(devices: 2) { fleet in
                 for device in fleet.devices { device.setPassword("n3t", of: "netops") }
@@ -41,9 +43,13 @@ extension Integration {
                 #expect(try await Self.tether("keys", "generate", "--directory", keys).status != 0, "there is one")
 
                 _ = try await fleet.startProcesses("worker", arguments: ["--sealing-keys", keys])
-                func run(_ id: String, _ credential: JobCredential?, on device: String = first) async throws -> DeviceResult {
+                func run(_ id: String, _ credential: JobCredential?, on device: String = first) async throws
+                    -> DeviceResult
+                {
                     try await fleet.submit(
-                        Job(id: id, targets: [device], operation: .run([Command("lab output 5")]), effect: .read, credential: credential))
+                        Job(
+                            id: id, targets: [device], operation: .run([Command("lab output 5")]), effect: .read,
+                            credential: credential))
                     return try await fleet.replies.result(of: id)
                 }
                 let sealed = try await Self.seal(publicKey)
@@ -69,13 +75,24 @@ extension Integration {
                 let cases: [(id: String, credential: JobCredential, device: String, problem: String?)] = [
                     ("only", narrow, second, nil),
                     ("other", narrow, second, "it was sealed for another job"),
-                    ("replayed", try await Self.seal(publicKey, "--target", "\(second)*"), first, "it was sealed for other devices"),
-                    ("expired", try await Self.seal(publicKey, "--valid-for", "1ms"), first, "it has expired; seal it anew"),
-                    ("damaged", .sealed("1.0123456789abcdef.AAAA.AAAA"), first, "this worker doesn't have the key 0123456789abcdef"),
+                    (
+                        "replayed", try await Self.seal(publicKey, "--target", "\(second)*"), first,
+                        "it was sealed for other devices"
+                    ),
+                    (
+                        "expired", try await Self.seal(publicKey, "--valid-for", "1ms"), first,
+                        "it has expired; seal it anew"
+                    ),
+                    (
+                        "damaged", .sealed("1.0123456789abcdef.AAAA.AAAA"), first,
+                        "this worker doesn't have the key 0123456789abcdef"
+                    ),
                 ]
                 for (id, credential, device, problem) in cases {
                     let result = try await run(id, credential, on: device)
-                    #expect(result.error?.code == (problem == nil ? nil : "credential.sealed"), "\(id): \(String(describing: result.error))")
+                    #expect(
+                        result.error?.code == (problem == nil ? nil : "credential.sealed"),
+                        "\(id): \(String(describing: result.error))")
                     if let problem { #expect(result.error?.message.contains(problem) == true, "\(id)") }
                     #expect((result.error?.retriable ?? false) == false)
                 }
@@ -115,7 +132,8 @@ extension Integration {
             arguments: [
                 ("", "Standard input is not one JSON object."), ("[]", "Standard input is not one JSON object."),
                 (#"{"user": "a"}"#, "There is neither a password nor a private key to seal."),
-                (#"{"pass": "hunter2"}"#, "The field pass is unknown"), (#"{"password": 7}"#, "The field password is no text."),
+                (#"{"pass": "hunter2"}"#, "The field pass is unknown"),
+                (#"{"password": 7}"#, "The field password is no text."),
             ])
         func badInput(input: String, problem: String) async throws {
             let folder = try Cluster.current.leash.folder.appendingPathComponent("keys-\(UUID().uuidString)").path

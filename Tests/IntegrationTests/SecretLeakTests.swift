@@ -10,7 +10,9 @@ extension Integration {
     /// Every way that a secret gets into a worker, through success, failure and a crash; then a search of everything that came out.
     @Suite("No secret leaves a worker")
     struct SecretLeaks {
-        @Test("logs, records, headers, files, health and metrics, and the last words of a crash hold none, in no encoding", .enabled(if: getuid() == 0))
+        @Test(
+            "logs, records, headers, files, health and metrics, and the last words of a crash hold none, in no encoding",
+            .enabled(if: getuid() == 0))
         func search() async throws {
             let world = try await World()
             defer { world.stop() }
@@ -70,7 +72,8 @@ private struct World {
 
     /// In the inventory file, the environment, files and services.
     private static let stored = [
-        "plain", "environment", "default", "file", "exec", "exec-error", "exec-argument", "vault", "vault-secret-id", "enable", "passphrase", "wrong", "named",
+        "plain", "environment", "default", "file", "exec", "exec-error", "exec-argument", "vault", "vault-secret-id",
+        "enable", "passphrase", "wrong", "named",
         "sealed", "sealed-expired", "sasl",
     ]
     private static let jobTopics: Set<String> = ["jobs", "tasks"]
@@ -86,10 +89,12 @@ private struct World {
         let secrets = self.secrets
         func text(_ name: String) -> String { secrets[name]?.text ?? "" }
         let key = self.folder.appendingPathComponent("key").path
-        try OpenSSHServer.run("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-a", "1", "-N", text("passphrase"), "-f", key])
+        try OpenSSHServer.run(
+            "/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-a", "1", "-N", text("passphrase"), "-f", key])
         var options = DeviceFarm.Options(personalities: [.ciscoIOSXE], count: 8, namePrefix: "leak-")
         options.users = [
-            "plain": text("plain"), "environment": text("environment"), "file": text("file"), "exec": text("exec"), "vault": text("vault"),
+            "plain": text("plain"), "environment": text("environment"), "file": text("file"), "exec": text("exec"),
+            "vault": text("vault"),
             "sealed": text("sealed"), "named": text("named"), "default": text("default"), "key": "-",
         ]
         options.enableSecret = text("enable")
@@ -135,13 +140,18 @@ private struct World {
             device(2, "file", "user: file, password: {file: \(self.folder.path)/password, ttl: 1ms}, \(enable)"),
             device(3, "exec", "exec: [\(helper), \(quoted("exec-argument"))], \(enable)"),
             device(4, "vault", "vault: {path: secret/data/leak, ttl: 1ms}"),
-            device(5, "key", "user: key, private_key: \(self.folder.path)/key, private_key_passphrase: \(quoted("passphrase")), \(enable)"),
+            device(
+                5, "key",
+                "user: key, private_key: \(self.folder.path)/key, private_key_passphrase: \(quoted("passphrase")), \(enable)"
+            ),
             device(6, "wrong", "user: plain, password: \(quoted("wrong"))"),
             device(7, "default", "user: default, \(enable)"),
             // The same devices with what fails.
             device(0, "enable-wrong", "user: plain, password: \(quoted("plain")), enable_secret: \(quoted("wrong"))"),
             device(3, "exec-fails", "exec: [\(helper), \(quoted("exec-argument")), fail]"),
-            device(5, "passphrase-wrong", "user: key, private_key: \(self.folder.path)/key, private_key_passphrase: \(quoted("wrong"))"),
+            device(
+                5, "passphrase-wrong",
+                "user: key, private_key: \(self.folder.path)/key, private_key_passphrase: \(quoted("wrong"))"),
             "gone: {host: 127.0.0.1, port: 1, device_type: cisco_iosxe, user: plain, password: \(quoted("plain"))}",
         ]
     }
@@ -163,7 +173,8 @@ private struct World {
         let artifacts = fleet.folder.appendingPathComponent("artifacts")
         try FileManager.default.createDirectory(at: artifacts, withIntermediateDirectories: true)
         let arguments = [
-            "worker", "--kafka", cluster.bootstrapServers, "--topic-prefix", fleet.topics.prefix, "--inventory", fleet.inventory,
+            "worker", "--kafka", cluster.bootstrapServers, "--topic-prefix", fleet.topics.prefix, "--inventory",
+            fleet.inventory,
             "--name", "leaky", "--log-level", "trace", "--health", "127.0.0.1:0", "--artifacts", artifacts.path,
             "--known-hosts", fleet.folder.appendingPathComponent("known_hosts").path, "--sealing-keys", keys,
             "--kafka-property", "sasl.password=\(self.text("sasl"))", "--kafka-property", "sasl.username=tether",
@@ -180,14 +191,17 @@ private struct World {
 
         // Success and failure, by every way.
         let outcomes: [(device: String, code: String?)] = [
-            ("plain", nil), ("environment", nil), ("file", nil), ("exec", nil), ("vault", nil), ("key", nil), ("default", nil),
+            ("plain", nil), ("environment", nil), ("file", nil), ("exec", nil), ("vault", nil), ("key", nil),
+            ("default", nil),
             ("wrong", "auth.failed"), ("enable-wrong", "privilege.denied"), ("exec-fails", "credential.unavailable"),
             ("passphrase-wrong", "auth.failed"), ("gone", "connect.refused"),
         ]
         for (device, _) in outcomes { try await fleet.submit("job-\(device)", to: [device], "show version") }
         for (device, code) in outcomes {
             let result = try await fleet.replies.result(of: "job-\(device)")
-            #expect(result.error?.code == code, "\(device): \(String(describing: result.error)) \(process.errors.suffix(2_000))")
+            #expect(
+                result.error?.code == code,
+                "\(device): \(String(describing: result.error)) \(process.errors.suffix(2_000))")
         }
         try await self.submitOthers(fleet, key.publicKey)
         // Vault goes away.
@@ -198,7 +212,9 @@ private struct World {
         #expect(try await fleet.replies.result(of: "job-vault-down").error?.code == "credential.unavailable")
 
         var pages = Data()
-        if let port = process.errors.firstMatch(of: /address=\S*?:(\d+) .*health checks are served/).flatMap({ Int($0.1) }) {
+        if let port = process.errors.firstMatch(of: /address=\S*?:(\d+) .*health checks are served/).flatMap({
+            Int($0.1)
+        }) {
             for path in ["/health/live", "/health/ready", "/metrics", "/", "/status"] {
                 pages += Data(try await HealthProbe.get(path, port: port).utf8)
             }
@@ -221,10 +237,15 @@ private struct World {
 
     private func submitOthers(_ fleet: Fleet, _ key: SealingPublicKey) async throws {
         let hour = Int64(Date().timeIntervalSince1970 * 1000) + 3_600_000
-        let sealed = try SealedPayload(user: "sealed", password: self.text("sealed"), enable: self.text("enable"), expires: hour).sealed(to: key)
-        let expired = try SealedPayload(user: "sealed", password: self.text("sealed-expired"), expires: 0).sealed(to: key)
+        let sealed = try SealedPayload(
+            user: "sealed", password: self.text("sealed"), enable: self.text("enable"), expires: hour
+        ).sealed(to: key)
+        let expired = try SealedPayload(user: "sealed", password: self.text("sealed-expired"), expires: 0).sealed(
+            to: key)
         let show = Jobs.Operation.run([Command("show version")])
-        func job(_ id: String, _ operation: Jobs.Operation, on device: String = "plain", _ credential: JobCredential? = nil) -> Job {
+        func job(
+            _ id: String, _ operation: Jobs.Operation, on device: String = "plain", _ credential: JobCredential? = nil
+        ) -> Job {
             Job(id: id, targets: [device], operation: operation, effect: .read, credential: credential)
         }
         let query = self.text("query").addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
@@ -232,10 +253,14 @@ private struct World {
         let enable = Command(
             "enable", answers: [Answer(.text(self.text("answer")), to: "assword: ?")])
         let jobs: [(job: Job, code: String?)] = [
-            (job("sealed", show, .sealed(sealed)), nil), (job("sealed-expired", show, .sealed(expired)), "credential.sealed"),
+            (job("sealed", show, .sealed(sealed)), nil),
+            (job("sealed-expired", show, .sealed(expired)), "credential.sealed"),
             (job("named", show, "named"), nil), (job("missing", show, "nobody"), "credential.missing"),
             (job("answer", .run([Command("disable"), enable])), "dialogue.question"),
-            (job("upload", .upload(.init(.url(url, sha256: String(repeating: "0", count: 64)), remotePath: "a"))), "url.failed"),
+            (
+                job("upload", .upload(.init(.url(url, sha256: String(repeating: "0", count: 64)), remotePath: "a"))),
+                "url.failed"
+            ),
         ]
         for (job, _) in jobs { try await fleet.submit(job) }
         for (job, code) in jobs {
@@ -289,7 +314,8 @@ private struct World {
         var searched: [String] = []
         while let file = files?.nextObject() as? URL {
             // What the test wrote itself.
-            guard file.path != fleet.inventory, file.pathExtension != "in", let data = try? Data(contentsOf: file) else { continue }
+            guard file.path != fleet.inventory, file.pathExtension != "in", let data = try? Data(contentsOf: file)
+            else { continue }
             look(data, in: file.lastPathComponent)
             searched.append(file.lastPathComponent)
         }

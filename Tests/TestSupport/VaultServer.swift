@@ -20,7 +20,7 @@ package final class VaultServer: Sendable {
         let server = try VaultServer(tls: tls)
         let deadline = ContinuousClock.now + .seconds(30)
         while true {
-            if (try? await server.call(.GET, "sys/health", token: nil))?.status == 200 { return server }
+            if (try? await server.call(.get, "sys/health", token: nil))?.status == 200 { return server }
             guard ContinuousClock.now < deadline else {
                 server.stop()
                 throw OpenSSHServer.Failure(description: "the Vault for tests doesn't answer at \(server.address)")
@@ -106,11 +106,11 @@ package final class VaultServer: Sendable {
         return Answer(status: Int(response.status.code), object: object ?? [:])
     }
 
-    package enum Method: String { case GET, POST, DELETE, PUT }
+    package enum Method: String { case get = "GET", post = "POST", delete = "DELETE", put = "PUT" }
 
     /// Writes a new version of a secret of the KV engine (version 2) at `secret/`.
     package func write(_ path: String, _ fields: [String: String]) async throws {
-        let answer = try await self.call(.POST, "secret/data/\(path)", ["data": fields])
+        let answer = try await self.call(.post, "secret/data/\(path)", ["data": fields])
         guard answer.status == 200 else { throw Self.refused("writing \(path)", answer) }
     }
 
@@ -119,7 +119,7 @@ package final class VaultServer: Sendable {
         try await self.makePolicy()
         var body: [String: Any] = ["policies": ["reader"], "ttl": ttl, "renewable": renewable]
         if let maximum { body["explicit_max_ttl"] = maximum }
-        let answer = try await self.call(.POST, "auth/token/create", body)
+        let answer = try await self.call(.post, "auth/token/create", body)
         guard let auth = answer.object["auth"] as? [String: Any], let token = auth["client_token"] as? String else {
             throw Self.refused("making a token", answer)
         }
@@ -130,28 +130,30 @@ package final class VaultServer: Sendable {
     package func makeRole(ttl: String, mount: String = "approle") async throws -> (roleID: String, secretID: String) {
         try await self.makePolicy()
         // Fails where it has been made before.
-        try await self.call(.POST, "sys/auth/\(mount)", ["type": "approle"])
+        try await self.call(.post, "sys/auth/\(mount)", ["type": "approle"])
         let role = "auth/\(mount)/role/tether"
-        try await self.call(.POST, role, ["token_ttl": ttl, "token_policies": ["reader"]])
-        let roleID = try await self.call(.GET, "\(role)/role-id").object["data"] as? [String: Any]
-        let secretID = try await self.call(.POST, "\(role)/secret-id", [:])
+        try await self.call(.post, role, ["token_ttl": ttl, "token_policies": ["reader"]])
+        let roleID = try await self.call(.get, "\(role)/role-id").object["data"] as? [String: Any]
+        let secretID = try await self.call(.post, "\(role)/secret-id", [:])
         guard let roleID = roleID?["role_id"] as? String, let data = secretID.object["data"] as? [String: Any],
             let id = data["secret_id"] as? String
         else { throw Self.refused("making an AppRole", secretID) }
         return (roleID, id)
     }
 
-    package func revoke(_ token: String) async throws { try await self.call(.POST, "auth/token/revoke", ["token": token]) }
+    package func revoke(_ token: String) async throws {
+        try await self.call(.post, "auth/token/revoke", ["token": token])
+    }
 
     private func makePolicy() async throws {
         let policy = #"path "secret/data/*" { capabilities = ["read"] } path "kv1/*" { capabilities = ["read"] }"#
-        let answer = try await self.call(.PUT, "sys/policies/acl/reader", ["policy": policy])
+        let answer = try await self.call(.put, "sys/policies/acl/reader", ["policy": policy])
         guard [200, 204].contains(answer.status) else { throw Self.refused("making a policy", answer) }
     }
 
     /// Requests that it was sent by others than the administrator: method, path and namespace. Only of the server that stands in for a genuine one.
     package func requests() async throws -> [(method: String, path: String, namespace: String)] {
-        let list = try await self.call(.GET, "test/requests").object["requests"] as? [[String]] ?? []
+        let list = try await self.call(.get, "test/requests").object["requests"] as? [[String]] ?? []
         return list.map { ($0[0], $0[1], $0[2]) }
     }
 

@@ -19,7 +19,8 @@ struct ResolvedCredential: Sendable {
         let isWholeLogin = self.credential.hasLoginSecret
         for place in layers.places {
             guard !self.credential.isComplete else { return }
-            try await self.take(isWholeLogin ? place.withoutLogin : place, store, generations, withoutLogin: isWholeLogin)
+            try await self.take(
+                isWholeLogin ? place.withoutLogin : place, store, generations, withoutLogin: isWholeLogin)
         }
     }
 

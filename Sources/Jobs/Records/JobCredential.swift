@@ -18,7 +18,8 @@ package enum JobCredential: Sendable, Hashable, ExpressibleByStringLiteral {
         try PlainTextSecrets.refuse(in: fields)
         guard fields.value("sealed") != nil else {
             throw FieldError(
-                "expected the name of an entry of the worker's credential store, or {\"sealed\": …}, found another object")
+                "expected the name of an entry of the worker's credential store, or {\"sealed\": …}, found another object"
+            )
         }
         self = .sealed(try fields.requiredText("sealed", .sealed))
     }

@@ -43,7 +43,8 @@ struct KeysCommand: AsyncParsableCommand {
         func run() throws {
             if FileManager.default.fileExists(atPath: self.folder.directory), let key = try self.folder.keys().newest {
                 throw ValidationError(
-                    "There is a key in \(self.folder.directory) (\(key.publicKey.id)): use `tether keys rotate` for another one.")
+                    "There is a key in \(self.folder.directory) (\(key.publicKey.id)): use `tether keys rotate` for another one."
+                )
             }
             try self.folder.generate()
         }

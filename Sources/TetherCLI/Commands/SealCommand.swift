@@ -73,7 +73,9 @@ struct SealCommand: AsyncParsableCommand {
         }
         func text(_ name: String) throws -> String? {
             guard let value = object[name] else { return nil }
-            guard let text = value as? String, !text.isEmpty else { throw ValidationError("The field \(name) is no text.") }
+            guard let text = value as? String, !text.isEmpty else {
+                throw ValidationError("The field \(name) is no text.")
+            }
             return text
         }
         payload.user = try payload.user ?? text("user")

@@ -39,7 +39,10 @@ struct SealedCredential: Sendable {
             throw SealingError("it is of a version that this worker doesn't know; seal it with `tether seal`")
         }
         guard text.utf8.count <= Self.maximumBytes, parts.count == 4, parts[1].utf8.count == 16,
-            parts[1].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0) }),
+            parts[1].utf8.allSatisfy({
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+            }),
             let encapsulatedKey = Data(base64URL: parts[2]), let ciphertext = Data(base64URL: parts[3])
         else { throw SealingError("it is damaged; seal it with `tether seal`") }
         self.keyID = String(parts[1])
@@ -74,7 +77,8 @@ extension Data {
     }
 
     init?(base64URL text: some StringProtocol) {
-        guard !text.isEmpty, text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "=") })
+        guard !text.isEmpty,
+            text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "=") })
         else { return nil }
         let padding = String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
         self.init(base64Encoded: String(text).replacing("-", with: "+").replacing("_", with: "/") + padding)

@@ -12,7 +12,8 @@ package struct SealingPublicKey: Sendable {
     init(_ key: Curve25519.KeyAgreement.PublicKey, created: Int64) {
         self.key = key
         self.created = created
-        self.id = String(SHA256.hash(data: key.rawRepresentation).map { String(format: "%02x", $0) }.joined().prefix(16))
+        self.id = String(
+            SHA256.hash(data: key.rawRepresentation).map { String(format: "%02x", $0) }.joined().prefix(16))
     }
 
     /// Reads what `text` writes.
@@ -25,7 +26,9 @@ package struct SealingPublicKey: Sendable {
     }
 
     /// One line of JSON.
-    package var text: String { SealingKeyFile(kind: .public, created: self.created, key: self.key.rawRepresentation).text(self.id) }
+    package var text: String {
+        SealingKeyFile(kind: .public, created: self.created, key: self.key.rawRepresentation).text(self.id)
+    }
 }
 
 /// What opens sealed credentials. Only workers have it.
@@ -53,7 +56,8 @@ package struct SealingPrivateKey: Sendable {
 
     /// One line of JSON. A secret.
     var text: String {
-        SealingKeyFile(kind: .private, created: self.publicKey.created, key: self.key.rawRepresentation).text(self.publicKey.id)
+        SealingKeyFile(kind: .private, created: self.publicKey.created, key: self.key.rawRepresentation).text(
+            self.publicKey.id)
     }
 }
 
@@ -94,12 +98,14 @@ struct SealingKeyFile {
         guard name == kind.rawValue else {
             throw SealingKeyError(
                 kind == .public
-                    ? "is no public key: `tether keys public` prints it" : "is no private key of `tether keys generate`")
+                    ? "is no public key: `tether keys public` prints it" : "is no private key of `tether keys generate`"
+            )
         }
         self.init(kind: kind, created: created, key: key)
     }
 
     func text(_ id: String) -> String {
-        #"{"kind": "\#(self.kind.rawValue)", "id": "\#(id)", "created": \#(self.created), "key": "\#(self.key.base64EncodedString())"}"# + "\n"
+        #"{"kind": "\#(self.kind.rawValue)", "id": "\#(id)", "created": \#(self.created), "key": "\#(self.key.base64EncodedString())"}"#
+            + "\n"
     }
 }

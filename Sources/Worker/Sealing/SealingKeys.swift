@@ -61,7 +61,9 @@ package final class SealingKeys: Sendable {
         let path = "\(folder)/\(key.publicKey.id).key"
         // Nobody else may read it, not for a moment.
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SealingKeyError("\(path) can't be written: \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else {
+            throw SealingKeyError("\(path) can't be written: \(String(cString: strerror(errno)))")
+        }
         defer { close(descriptor) }
         let bytes = Array(key.text.utf8)
         guard write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
@@ -92,7 +94,9 @@ package final class SealingKeys: Sendable {
                 throw SealingKeyError("\(path) can't be read")
             }
             let key: SealingPrivateKey
-            do throws(SealingKeyError) { key = try SealingPrivateKey(text) } catch { throw SealingKeyError("\(path) \(error)") }
+            do throws(SealingKeyError) { key = try SealingPrivateKey(text) } catch {
+                throw SealingKeyError("\(path) \(error)")
+            }
             keys[key.publicKey.id] = key
         }
         return keys

@@ -80,7 +80,9 @@ struct CredentialTests {
         }
     }
 
-    @Test("a credential from one place gives what stands neither beside it nor before it, and comes before what stands behind it")
+    @Test(
+        "a credential from one place gives what stands neither beside it nor before it, and comes before what stands behind it"
+    )
     func whole() async throws {
         let inventory = try Inventory(
             yaml: """
@@ -208,10 +210,12 @@ struct CredentialTests {
     @Test("digests tell credentials apart by every part, and hold none")
     func digests() {
         let all: [Credential] = [
-            Credential(), Credential(user: "a"), Credential(password: Secret("a")), Credential(enableSecret: Secret("a")),
+            Credential(), Credential(user: "a"), Credential(password: Secret("a")),
+            Credential(enableSecret: Secret("a")),
             Credential(passphrase: Secret("a")), Credential(privateKey: .file("a")),
             Credential(privateKey: .memory(Secret("a"))), Credential(user: "a", password: Secret("a")),
-            Credential(user: "aa"), Credential(user: "a", password: Secret("")), Credential(user: "", password: Secret("a")),
+            Credential(user: "aa"), Credential(user: "a", password: Secret("")),
+            Credential(user: "", password: Secret("a")),
         ]
         #expect(Set(all.map { CredentialDigest($0) }).count == all.count)
         #expect(CredentialDigest(all[7]) == CredentialDigest(Credential(user: "a", password: Secret("a"))))

@@ -36,7 +36,10 @@ struct HelperProcessTests {
             (#"echo '{"password": "hunter2"'"#, "didn't print one JSON object"),
             (#"echo '{"password": "hunter2"}{}'"#, "didn't print one JSON object"),
             (#"printf '{"password": "hunter2\377"}'"#, "didn't print one JSON object"),
-            (#"echo '{"password": "hunter2", "expires_in": "hunter2"}'"#, "printed an `expires_in` that is no number of seconds"),
+            (
+                #"echo '{"password": "hunter2", "expires_in": "hunter2"}'"#,
+                "printed an `expires_in` that is no number of seconds"
+            ),
             (#"echo '{"expires_in": -1}'"#, "printed an `expires_in` that is no number of seconds"),
             ("true", "didn't print one JSON object"),
             ("yes hunter2", "printed more than 65536 bytes"),
@@ -48,13 +51,17 @@ struct HelperProcessTests {
 
     @Test(
         "one that hangs is killed with all its children, whatever it holds open",
-        arguments: ["sleep 1000", "sleep 1000 & wait", "exec >&-; sleep 1000", "trap '' TERM INT HUP; echo '{}'; sleep 1000"])
+        arguments: [
+            "sleep 1000", "sleep 1000 & wait", "exec >&-; sleep 1000", "trap '' TERM INT HUP; echo '{}'; sleep 1000",
+        ])
     func hang(script: String) async throws {
         let mark = "\(UInt32.random(in: .min ... .max))"
         let clock = ContinuousClock()
         let begin = clock.now
         let result = await self.run("MARK=\(mark); export MARK; \(script)", limit: .milliseconds(300))
-        #expect(throws: SecretFailure("the helper `/bin/sh` didn't end within 0.3 s and was killed")) { try result.get() }
+        #expect(throws: SecretFailure("the helper `/bin/sh` didn't end within 0.3 s and was killed")) {
+            try result.get()
+        }
         #expect(clock.now - begin < .seconds(10))
         try await until("its processes are gone") { try Self.processes(with: "MARK=\(mark)").isEmpty }
     }
@@ -88,7 +95,8 @@ struct HelperProcessTests {
         }
         let document = try await run("printf", [#"{"password": "%s"}"#, "$(id); `id` | x"])
         #expect(document.fields["password"] == Secret("$(id); `id` | x"))
-        await #expect(throws: SecretFailure("the helper `/nowhere/at-all` can't be started: no such file or directory")) {
+        await #expect(throws: SecretFailure("the helper `/nowhere/at-all` can't be started: no such file or directory"))
+        {
             try await run("/nowhere/at-all", ["hunter2"])
         }
         await #expect(throws: SecretFailure("the helper `/etc/passwd` can't be started: permission denied")) {
@@ -98,7 +106,8 @@ struct HelperProcessTests {
 
     private static func processes(with text: String) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { name in
-            guard Int(name) != nil, let environment = FileManager.default.contents(atPath: "/proc/\(name)/environ") else {
+            guard Int(name) != nil, let environment = FileManager.default.contents(atPath: "/proc/\(name)/environ")
+            else {
                 return false
             }
             return String(decoding: environment, as: UTF8.self).contains(text)

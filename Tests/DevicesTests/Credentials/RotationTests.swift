@@ -49,7 +49,9 @@ struct RotationTests {
         func close() async { await self.client.shutDown() }
     }
 
-    @Test("a password file that is replaced: the open session stays, the next login uses the new one, after one refusal at most")
+    @Test(
+        "a password file that is replaced: the open session stays, the next login uses the new one, after one refusal at most"
+    )
     func file() async throws {
         let world = try World("user: admin, password: {file: password, ttl: 1h}", files: ["password": "one\n"])
         let device = world.lab.device
@@ -108,7 +110,8 @@ struct RotationTests {
         #expect(error.code == "credential.unavailable" && error.isRetriable && error.delivery == .notSent)
         #expect(
             error.message
-                == "\(world.lab.name): the file `\(world.directory.path)/password` can't be read: no such file or directory")
+                == "\(world.lab.name): the file `\(world.directory.path)/password` can't be read: no such file or directory"
+        )
         #expect(world.lab.device.counters.connections == 0)
         try world.write("one", to: "password")
         try await until("it is there") { (try? await world.run()) != nil }
@@ -167,7 +170,9 @@ struct RotationTests {
         await world.close()
     }
 
-    @Test("jobs with several credentials at once on one device: each command by the user that its caller named, as the device tells")
+    @Test(
+        "jobs with several credentials at once on one device: each command by the user that its caller named, as the device tells"
+    )
     func noMixing() async throws {
         let users = ["admin": "one", "a": "pa", "b": "pb", "c": "pc"]
         let world = try World(
@@ -202,7 +207,9 @@ struct RotationTests {
         await world.close()
     }
 
-    @Test("fifty devices whose password is rotated in Vault, with a token that expires meanwhile: all go on, and Vault isn't asked once for each")
+    @Test(
+        "fifty devices whose password is rotated in Vault, with a token that expires meanwhile: all go on, and Vault isn't asked once for each"
+    )
     func vaultFleet() async throws {
         let server = try await VaultServer.start()
         defer { server.stop() }
@@ -232,7 +239,7 @@ struct RotationTests {
         // Every session has to be opened anew, when the token has expired.
         let other = try await server.makeToken(ttl: "1s")
         try await until("a token of the same life has expired") {
-            try await server.call(.GET, "auth/token/lookup-self", token: other).status == 403
+            try await server.call(.get, "auth/token/lookup-self", token: other).status == 403
         }
         await world.client.close()
         try await runAll("lab output 3")

@@ -57,7 +57,9 @@ struct SecretCacheTests {
     func refreshes() {
         var cache = SecretCache()
         _ = cache.request(place, 1, newerThan: nil, now: start)
-        guard case .success(let old) = cache.ended(place, self.success("old"), timeToLive: .seconds(60), now: start).result
+        guard
+            case .success(let old) = cache.ended(place, self.success("old"), timeToLive: .seconds(60), now: start)
+                .result
         else { return #expect(Bool(false)) }
         #expect(self.text(cache.request(place, 2, newerThan: old.generation, now: start)) == "fetch")
         #expect(self.text(cache.request(place, 3, newerThan: old.generation, now: start)) == "wait")
@@ -70,10 +72,13 @@ struct SecretCacheTests {
     func failures() {
         var cache = SecretCache()
         _ = cache.request(place, 1, newerThan: nil, now: start)
-        guard case .success(let old) = cache.ended(place, self.success("old"), timeToLive: .seconds(60), now: start).result
+        guard
+            case .success(let old) = cache.ended(place, self.success("old"), timeToLive: .seconds(60), now: start)
+                .result
         else { return #expect(Bool(false)) }
         _ = cache.request(place, 2, newerThan: old.generation, now: start)
-        #expect(cache.ended(place, .failure(SecretFailure("down")), timeToLive: .seconds(60), now: start).waiters == [2])
+        #expect(
+            cache.ended(place, .failure(SecretFailure("down")), timeToLive: .seconds(60), now: start).waiters == [2])
         #expect(self.text(cache.request(place, 3, newerThan: nil, now: start)) == "old")
         #expect(self.text(cache.request(place, 4, newerThan: old.generation, now: start)) == "failure: down")
         let later = start + SecretCache.failurePause
@@ -107,6 +112,7 @@ struct SecretCacheTests {
             _ = cache.request(other, 1, newerThan: nil, now: now)
             _ = cache.ended(other, self.success("x"), timeToLive: .seconds(1), now: now)
         }
-        #expect(Mirror(reflecting: cache).children.contains { ($0.value as? any Collection)?.count ?? 0 > 1_100 } == false)
+        #expect(
+            Mirror(reflecting: cache).children.contains { ($0.value as? any Collection)?.count ?? 0 > 1_100 } == false)
     }
 }

@@ -40,11 +40,13 @@ struct VaultTests {
 
     private func untilRefused(_ token: Secret, by server: VaultServer) async throws {
         try await until("the token is refused") {
-            try await server.call(.GET, "auth/token/lookup-self", token: token.withExposedValue { $0 }).status == 403
+            try await server.call(.get, "auth/token/lookup-self", token: token.withExposedValue { $0 }).status == 403
         }
     }
 
-    @Test("the latest version is read, with a token and with an AppRole, at any mount, with namespace and request headers")
+    @Test(
+        "the latest version is read, with a token and with an AppRole, at any mount, with namespace and request headers"
+    )
     func reads() async throws {
         let server = try await VaultServer.start()
         defer { server.stop() }
@@ -70,8 +72,8 @@ struct VaultTests {
     func version1() async throws {
         let server = try await VaultServer.start()
         defer { server.stop() }
-        try await server.call(.POST, "sys/mounts/kv1", ["type": "kv", "options": ["version": "1"]])
-        try await server.call(.POST, "kv1/a", ["password": "p", "username": "u", "ttl": "90s"])
+        try await server.call(.post, "sys/mounts/kv1", ["type": "kv", "options": ["version": "1"]])
+        try await server.call(.post, "kv1/a", ["password": "p", "username": "u", "ttl": "90s"])
         let document = try await self.client(server, self.token(VaultServer.rootToken)).read("kv1/a", place)
         #expect(document.credential == Credential(user: "u", password: Secret("p")))
         #expect(document.lifetime == .seconds(90))
@@ -83,7 +85,7 @@ struct VaultTests {
         defer { server.stop() }
         try await server.write("a", ["password": "hunter2"])
         try await server.write("gone", ["password": "hunter2"])
-        try await server.call(.DELETE, "secret/data/gone")
+        try await server.call(.delete, "secret/data/gone")
         let reader = self.client(server, self.token(try await server.makeToken(ttl: "1h")))
         #expect(
             await self.problem(reader, "secret/data/none")

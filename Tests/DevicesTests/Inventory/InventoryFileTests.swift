@@ -249,7 +249,9 @@ struct InventoryDirectoryTests {
         }
     }
 
-    @Test("places of secrets are read, and nothing is asked of them: paths are relative to the inventory, programs by name are not")
+    @Test(
+        "places of secrets are read, and nothing is asked of them: paths are relative to the inventory, programs by name are not"
+    )
     func secretPlaces() throws {
         let directory = try TemporaryDirectory([
             "a.yaml": """
@@ -286,7 +288,8 @@ struct InventoryDirectoryTests {
         #expect(r3.passwordSource == .stored(path, fields: ["pw"]))
         #expect(
             r3.enableSource
-                == .stored(SecretLocation(.helper(SecretHelper(program: "helper", timeLimit: .seconds(1)))), fields: ["en"]))
+                == .stored(
+                    SecretLocation(.helper(SecretHelper(program: "helper", timeLimit: .seconds(1)))), fields: ["en"]))
         #expect(r3.keySource == .stored(path, fields: ["private_key"]))
         let secretID = SecretSource.stored(SecretLocation(.file("\(directory.path)/id")), fields: [])
         #expect(

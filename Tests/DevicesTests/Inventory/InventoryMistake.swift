@@ -181,16 +181,21 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
             "password: {vault: {field: b}}",
             "password.vault: `path` is missing: give a path such as `secret/data/network/core`"),
         device(
-            "password: {vault: {path: v1/secret/data/x, field: b}}", "password.vault.path: must be written without `v1/`"),
+            "password: {vault: {path: v1/secret/data/x, field: b}}",
+            "password.vault.path: must be written without `v1/`"),
         device(
-            "password: {vault: {path: a/../b}}", "password.vault.path: must be a path such as `secret/data/network/core`"),
+            "password: {vault: {path: a/../b}}",
+            "password.vault.path: must be a path such as `secret/data/network/core`"),
         device("password: {file: a, exec: [b]}", "password: \(secretForms): one of them"),
         device("password: {secret: a}", "password.secret: is unknown here: a secret \(secretForms)"),
         device("password: {}", "password: \(secretForms)"),
         device("password: {env: EMPTY, ttl: 5s}", "password.env: the environment variable `EMPTY` is not set"),
-        device("password: {file: a, ttl: soon}", "password.ttl: must be a time span such as `30`, `30s`, `500ms` or `2m`, but is `soon`"),
+        device(
+            "password: {file: a, ttl: soon}",
+            "password.ttl: must be a time span such as `30`, `30s`, `500ms` or `2m`, but is `soon`"),
         device("password: {file: a, timeout: 5s}", "password.timeout: is unknown here"),
-        device("password: {exec: a}", "password.exec: must be a list (`[a, b]` or lines that begin with `-`), but is text"),
+        device(
+            "password: {exec: a}", "password.exec: must be a list (`[a, b]` or lines that begin with `-`), but is text"),
         device("password: {exec: []}", "password.exec: must be a list of program and arguments"),
         device("exec: {timeout: 5s}", "exec: `command` is missing: give a list of program and arguments"),
         .init(

@@ -249,7 +249,9 @@ struct JobDecodingTests {
         let job = try Job(decoding: Self.job(#""credential":{"sealed":"1.0123456789abcdef.aa.bb-_"}"#))
         #expect(job.credential == .sealed("1.0123456789abcdef.aa.bb-_"))
         for text in ["hunter2 hunter2", "hunter2+", "hunter2=", "hunter2\\n"] {
-            let error = #expect(throws: JobsError.self) { try Job(decoding: Self.job(#""credential":{"sealed":"\#(text)"}"#)) }
+            let error = #expect(throws: JobsError.self) {
+                try Job(decoding: Self.job(#""credential":{"sealed":"\#(text)"}"#))
+            }
             #expect(error?.code == "job.invalid")
             #expect(error?.message == "credential.sealed: expected a sealed credential as `tether seal` prints it")
         }

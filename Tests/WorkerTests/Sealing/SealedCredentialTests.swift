@@ -21,7 +21,8 @@ struct SealedCredentialTests {
     @Test("what was sealed with the public key's file is opened by the private key's, with every part")
     func roundTrip() throws {
         let payload = SealedPayload(
-            user: "u", password: "pä ss", privateKey: String(repeating: "k", count: 12_000), passphrase: "p", enable: "e",
+            user: "u", password: "pä ss", privateKey: String(repeating: "k", count: 12_000), passphrase: "p",
+            enable: "e",
             expires: future, targets: ["core-*"], job: "j")
         let sealed = try payload.sealed(to: SealingPublicKey(key.publicKey.text))
         #expect(!sealed.contains("kkk") && sealed.hasPrefix("1.\(key.publicKey.id)."))
@@ -29,7 +30,8 @@ struct SealedCredentialTests {
         #expect(
             opened.credential
                 == Credential(
-                    user: "u", password: Secret("pä ss"), privateKey: .memory(Secret(String(repeating: "k", count: 12_000))),
+                    user: "u", password: Secret("pä ss"),
+                    privateKey: .memory(Secret(String(repeating: "k", count: 12_000))),
                     passphrase: Secret("p"), enableSecret: Secret("e")))
         #expect(opened.targets == ["core-*"] && opened.job == "j" && opened.expires == future)
         #expect(try payload.sealed(to: key.publicKey) != sealed, "each is different")
@@ -48,7 +50,9 @@ struct SealedCredentialTests {
                 #expect(index == characters.count - 1 || characters[index + 1] == ".", "\(index): \(opened)")
             }
         }
-        for text in ["", "1", "1.a.b.c", "2" + sealed.dropFirst(), sealed + ".x", String(sealed.dropLast(8)), sealed + "=="] {
+        for text in [
+            "", "1", "1.a.b.c", "2" + sealed.dropFirst(), sealed + ".x", String(sealed.dropLast(8)), sealed + "==",
+        ] {
             #expect(self.message { _ = try SealedCredential(text).open(with: key) }.hasPrefix("it is "), "\(text)")
         }
         let other = SealingPrivateKey(created: 0)
@@ -70,7 +74,10 @@ struct SealedCredentialTests {
                 """)
         let cases: [(targets: [String], device: String, problem: String)] = [
             ([], "core-1", "none"), ([], "edge-1", "none"),
-            ([], "192.0.2.7:22", "it was sealed for devices of the inventory: name the address when sealing to allow it"),
+            (
+                [], "192.0.2.7:22",
+                "it was sealed for devices of the inventory: name the address when sealing to allow it"
+            ),
             (["core-1"], "core-1", "none"), (["core-1"], "edge-1", "it was sealed for other devices"),
             (["core-*"], "core-1", "none"), (["core-*"], "edge-1", "it was sealed for other devices"),
             (["edge-1", "group:g"], "core-1", "none"), (["group:g"], "edge-1", "it was sealed for other devices"),
@@ -106,7 +113,9 @@ struct SealedCredentialTests {
 
     // MARK: Keys
 
-    private func folder() -> String { FileManager.default.temporaryDirectory.path + "/tether-keys-\(UUID().uuidString)" }
+    private func folder() -> String {
+        FileManager.default.temporaryDirectory.path + "/tether-keys-\(UUID().uuidString)"
+    }
 
     @Test("keys are made for their owner's eyes only; the newest is sealed with, all open")
     func folderOfKeys() throws {
@@ -153,8 +162,9 @@ struct SealedCredentialTests {
         try FileManager.default.removeItem(atPath: path)
         let stray = "\(folder)/stray.key"
         for text in ["", "{}", "hunter2", key.publicKey.text] {
-            #expect(FileManager.default.createFile(
-                atPath: stray, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600]))
+            #expect(
+                FileManager.default.createFile(
+                    atPath: stray, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600]))
             let error = #expect(throws: SealingKeyError.self) { try SealingKeys(folder: folder) }
             #expect(error?.description.hasPrefix("\(stray) is no ") == true)
         }

@@ -34,7 +34,8 @@ struct VaultAnswer {
             throw SecretFailure(location, "can't be read: its latest version was deleted (404)")
         case 404:
             throw SecretFailure(
-                location, "can't be read: nothing is there (404); in a KV engine of version 2 paths go `<mount>/data/<path>`")
+                location,
+                "can't be read: nothing is there (404); in a KV engine of version 2 paths go `<mount>/data/<path>`")
         case 429: throw SecretFailure(location, "can't be read: Vault has too many requests (429)")
         case 503: throw SecretFailure(location, "can't be read: Vault is sealed or down for maintenance (503)")
         default: throw SecretFailure(location, "can't be read: Vault answered with status \(self.status)")

@@ -30,7 +30,8 @@ actor VaultClient {
             tls.trustRoots = .file(file)
             client.tlsConfiguration = tls
         }
-        self.http = HTTPClient(eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: client)
+        self.http = HTTPClient(
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: client)
     }
 
     deinit {
@@ -66,7 +67,9 @@ actor VaultClient {
     }
 
     /// Renews the token that there is, or gets another one.
-    private func obtain(insteadOf refused: VaultToken?, _ location: SecretLocation) async -> Result<VaultToken, SecretFailure> {
+    private func obtain(insteadOf refused: VaultToken?, _ location: SecretLocation) async -> Result<
+        VaultToken, SecretFailure
+    > {
         do throws(SecretFailure) {
             if let token, token.text != refused?.text, let renewed = await self.renew(token, location) {
                 return .success(self.keep(renewed))
@@ -129,7 +132,9 @@ actor VaultClient {
             return token
         case .appRole(let roleID, let secretID, let mount):
             var body = ["role_id": try await self.value(of: roleID, "auth.approle.role_id", location)]
-            if let secretID { body["secret_id"] = try await self.value(of: secretID, "auth.approle.secret_id", location) }
+            if let secretID {
+                body["secret_id"] = try await self.value(of: secretID, "auth.approle.secret_id", location)
+            }
             let answer = try await self.send(.POST, "auth/\(mount)/login", body: body, token: nil, location)
             guard answer.status == 200, let token = answer.token else {
                 throw SecretFailure(
@@ -145,12 +150,15 @@ actor VaultClient {
         switch source {
         case .value(let secret): return secret
         case .stored(let place, _):
-            guard case .file(let path) = place.place else { throw SecretFailure(location, "can't be read: `vault.\(name)`") }
+            guard case .file(let path) = place.place else {
+                throw SecretFailure(location, "can't be read: `vault.\(name)`")
+            }
             do throws(SecretFailure) {
                 if let text = try await SecretFetcher.file(path, place).text { return text }
                 throw SecretFailure(place, "is empty")
             } catch {
-                throw error.isCancellation ? error : SecretFailure(location, "can't be read: `vault.\(name)`: \(error.message)")
+                throw error.isCancellation
+                    ? error : SecretFailure(location, "can't be read: `vault.\(name)`: \(error.message)")
             }
         }
     }
@@ -158,7 +166,8 @@ actor VaultClient {
     // MARK: Requests
 
     private func send(
-        _ method: HTTPMethod, _ path: String, body: [String: Secret]? = nil, token: VaultToken?, _ location: SecretLocation
+        _ method: HTTPMethod, _ path: String, body: [String: Secret]? = nil, token: VaultToken?,
+        _ location: SecretLocation
     ) async throws(SecretFailure) -> VaultAnswer {
         var request = HTTPClientRequest(url: self.url(path))
         request.method = method
@@ -189,7 +198,9 @@ actor VaultClient {
     }
 
     private func url(_ path: String) -> String {
-        let base = self.configuration.address.hasSuffix("/") ? String(self.configuration.address.dropLast()) : self.configuration.address
+        let base =
+            self.configuration.address.hasSuffix("/")
+            ? String(self.configuration.address.dropLast()) : self.configuration.address
         var allowed = CharacterSet.alphanumerics
         allowed.insert(charactersIn: "-._~/")
         return "\(base)/v1/\(path.addingPercentEncoding(withAllowedCharacters: allowed) ?? path)"

@@ -40,7 +40,8 @@ struct VaultConfiguration: Sendable, Hashable {
     /// What is wrong with a path; `nil`: nothing.
     static func problem(withPath path: String) -> String? {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard !path.isEmpty, !path.hasControlCharacters, !parts.contains(""), !parts.contains("."), !parts.contains("..")
+        guard !path.isEmpty, !path.hasControlCharacters, !parts.contains(""), !parts.contains("."),
+            !parts.contains("..")
         else { return "must be a path such as `secret/data/network/core`" }
         guard parts[0] != "v1" else { return "must be written without `v1/`" }
         return nil

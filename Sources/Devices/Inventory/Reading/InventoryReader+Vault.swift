@@ -30,7 +30,8 @@ extension InventoryReader {
             throw section.error("`address` is missing: give one such as `https://vault.example.net:8200`")
         }
         guard let authentication else {
-            throw section.error("`auth` is missing: give `{token: {file: PATH}}` or `{approle: {role_id: …, secret_id: …}}`")
+            throw section.error(
+                "`auth` is missing: give `{token: {file: PATH}}` or `{approle: {role_id: …, secret_id: …}}`")
         }
         vault.address = address
         vault.authentication = authentication
@@ -69,7 +70,9 @@ extension InventoryReader {
         var reader = SecretReader(environment: self.secrets.environment)
         let source = try reader.secret(value, named: [])
         if case .stored(let location, _) = source {
-            guard case .file = location.place else { throw value.error("must be text, `{env: NAME}` or `{file: PATH}`") }
+            guard case .file = location.place else {
+                throw value.error("must be text, `{env: NAME}` or `{file: PATH}`")
+            }
         }
         return source
     }

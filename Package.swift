@@ -198,6 +198,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "CRDKafka", "Lab",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             path: "Tests/TestSupport",

@@ -22,7 +22,7 @@ struct Tether: AsyncParsableCommand {
         subcommands: [
             WorkerCommand.self, SubmitCommand.self, WatchCommand.self, CancelCommand.self, ValidateCommand.self,
             RunCommand.self, InventoryCommand.self, TopicsCommand.self, CloseCommand.self, DrainCommand.self,
-            ConfigCommand.self,
+            ConfigCommand.self, SealCommand.self, KeysCommand.self,
         ]
     )
 

@@ -19,7 +19,7 @@ extension DeviceTask {
             submitted: try fields.requiredInteger("submitted", Int64.min...Int64.max),
             replyTo: try fields.requiredText("reply_to", .topic),
             stream: try fields.bool("stream"),
-            credential: try fields.text("credential", .name),
+            credential: try fields.optional("credential") { value throws(FieldError) in try JobCredential(value) },
             platform: try fields.text("platform", .name),
             labels: try fields.labels(),
             priority: try fields.choice("priority") ?? .bulk,
@@ -45,7 +45,7 @@ extension DeviceTask {
                 writer.field("submitted", self.submitted)
                 writer.field("reply_to", self.replyTo)
                 writer.flag("stream", self.stream)
-                writer.field("credential", self.credential)
+                writer.credential(self.credential)
                 writer.field("platform", self.platform)
                 writer.labels(self.labels)
                 if self.priority != .bulk { writer.field("priority", self.priority.rawValue) }

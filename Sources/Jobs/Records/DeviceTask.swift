@@ -19,7 +19,7 @@ package struct DeviceTask: Sendable, Hashable {
     package var submitted: Int64
     package var replyTo: String
     package var stream: Bool
-    package var credential: String?
+    package var credential: JobCredential?
     package var platform: String?
     package var labels: [String: String]
     package var priority: Priority
@@ -41,7 +41,7 @@ package struct DeviceTask: Sendable, Hashable {
         submitted: Int64,
         replyTo: String,
         stream: Bool = false,
-        credential: String? = nil,
+        credential: JobCredential? = nil,
         platform: String? = nil,
         labels: [String: String] = [:],
         priority: Priority = .bulk,

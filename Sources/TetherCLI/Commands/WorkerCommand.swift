@@ -27,6 +27,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup var worker: WorkerOptions
     @OptionGroup(title: "What jobs may do") var access: AccessOptions
     @OptionGroup(title: "Sessions") var sessions: SessionOptions
+    @OptionGroup(title: "Secrets") var secrets: SecretOptions
 
     @OptionGroup(title: "Operations") var operations: OperationsOptions
 
@@ -54,8 +55,10 @@ struct WorkerCommand: AsyncParsableCommand {
             "tether.worker", try settings.value(Settings.logLevel), try settings.value(Settings.logFormat))
         for note in Settings.unknownVariables(in: ProcessInfo.processInfo.environment) { logger.warning("\(note)") }
         self.raiseDescriptorLimit(try settings.value(Settings.maximumSessions), logger)
+        self.secrets.protectMemory(logger)
         let policy = try settings.policySource()
-        let configuration = try settings.worker(policy: policy)
+        var configuration = try settings.worker(policy: policy)
+        configuration.sealingKeys = try self.secrets.keys()
         let operations = try settings.operations(of: configuration.name, logger: logger)
         let watch = InventoryWatch(path: try settings.value(Settings.inventory), logger: logger)
         let inventory = try await watch.load()

@@ -13,7 +13,8 @@ extension Settings {
             )
         }
         return KafkaConfiguration(
-            bootstrapServers: servers.joined(separator: ","), clientID: clientID ?? "tether", properties: self.properties.mapValues(\.text),
+            bootstrapServers: servers.joined(separator: ","), clientID: clientID ?? "tether",
+            properties: self.properties.mapValues(\.text),
             security: try self.security(), statisticsInterval: statistics)
     }
 

@@ -65,6 +65,8 @@ package struct WorkerConfiguration: Sendable {
     package var collectionGrace: Duration
     /// The folder that jobs may read files from and write files to; `nil`: none.
     package var artifacts: String?
+    /// What opens sealed credentials; `nil`: nothing does.
+    package var sealingKeys: SealingKeys?
     /// Bytes of one file that is fetched from an address.
     package var maximumFileBytes: Int64
     /// Bytes of one file that is sent in `output` records.
@@ -95,6 +97,7 @@ package struct WorkerConfiguration: Sendable {
         maximumTargets: Int = 100_000,
         collectionGrace: Duration = .seconds(600),
         artifacts: String? = nil,
+        sealingKeys: SealingKeys? = nil,
         maximumFileBytes: Int64 = 8 << 30,
         maximumInlineFileBytes: Int64 = 64 << 20
     ) {
@@ -122,6 +125,7 @@ package struct WorkerConfiguration: Sendable {
         self.maximumTargets = maximumTargets
         self.collectionGrace = collectionGrace
         self.artifacts = artifacts
+        self.sealingKeys = sealingKeys
         self.maximumFileBytes = maximumFileBytes
         self.maximumInlineFileBytes = maximumInlineFileBytes
     }

@@ -92,7 +92,8 @@ extension Executor {
             ]
         )
         let letter = DeadLetter.record(
-            for: record, topic: self.configuration.topics.deadLetters, code: misfit.code, reason: misfit.message)
+            for: record, topic: self.configuration.topics.deadLetters, code: misfit.code, reason: misfit.message,
+            holdsSecret: misfit.holdsSecret)
         let task = Settlement(partition: record.topicPartition, offset: record.offset, grant: grant)
         Task { await self.publish(letter, settling: task) }
     }

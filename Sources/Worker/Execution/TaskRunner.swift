@@ -112,12 +112,9 @@ struct TaskRunner: Sendable {
         var hasSession = false
         let outcome: Result<Void, Failure>
         do {
-            if let name = task.credential {
+            if let chosen = task.credential {
                 // Another user's session: opened for this task alone, and never the one that other jobs use.
-                guard let credential = self.client.credential(named: name) else {
-                    throw DeviceError(
-                        code: "credential.missing", message: "this worker has no credential named \(name)")
-                }
+                let credential = try self.credential(chosen, of: task)
                 outcome = try await self.client.withTemporarySession(for: device, credential: credential) { session in
                     trace?.record("login", .client, from: start)
                     hasSession = true

@@ -51,7 +51,11 @@ struct JobPlanner {
         do {
             job = try Job(decoding: value)
         } catch {
-            var records = [self.deadLetter(record, code: error.code, reason: error.message)]
+            var records = [
+                DeadLetter.record(
+                    for: record, topic: self.configuration.topics.deadLetters, code: error.code, reason: error.message,
+                    holdsSecret: error.holdsSecret)
+            ]
             if let id = error.jobID {
                 var route = ReplyRoute(
                     record: record, replyTo: error.replyTo, default: self.configuration.topics.results)

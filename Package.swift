@@ -89,7 +89,7 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "Devices", "Jobs", "Kafka",
+                "Devices", "Dialogue", "Jobs", "Kafka",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -107,15 +107,19 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: [
-                "Worker",
+                "Devices", "Jobs", "Kafka", "Worker",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
+            resources: [.embedInCode("Status/Assets")],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -124,7 +128,10 @@ let package = Package(
                 "Operations", "Worker",
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings
         ),
@@ -191,6 +198,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "CRDKafka", "Lab",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             path: "Tests/TestSupport",
@@ -213,7 +221,30 @@ let package = Package(
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Lab", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "Lab", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "WorkerTests", dependencies: ["Lab", "Worker", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "WorkerTests", dependencies: ["Dialogue", "Lab", "Worker", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "DeploymentTests",
+            dependencies: [
+                "Devices", "Jobs", "Lab", "Operations", "TestSupport", .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "OperationsTests",
+            dependencies: [
+                "Devices", "Jobs", "Kafka", "Lab", "Operations", "TestSupport", "Worker",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "LabTests",
             dependencies: [
@@ -225,9 +256,24 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "ConfigurationTests",
+            dependencies: ["Kafka", "TestSupport", "TetherCLI", "Worker"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "CLITests",
+            dependencies: [
+                "Devices", "Jobs", "Kafka", "Lab", "TestSupport", "TetherCLI",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            exclude: ["Help"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Devices", "Jobs", "Kafka", "Lab", "TestSupport", "Worker",
+                "Devices", "Jobs", "Kafka", "Lab", "Operations", "TestSupport", "Worker",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -59,7 +59,8 @@ public struct DeviceError: Error, Sendable, Hashable, CustomStringConvertible {
         switch self.code {
         case "connect.unresolved", "connect.refused", "connect.timeout", "connect.failed", "ssh.handshake",
             "ssh.channel",
-            "session.lost", "session.closed", "session.limit", "prompt.timeout", "command.timeout", "device.paused":
+            "session.lost", "session.closed", "session.limit", "prompt.timeout", "command.timeout", "device.paused",
+            "credential.unavailable":
             true
         default: false
         }

@@ -23,6 +23,9 @@ package final class KafkaProducer: Sendable {
         self.client = try ProducerClient(configuration, transactionalID: transactionalID, logger: logger)
     }
 
+    /// What librdkafka has counted, as of the last interval; `nil` without ``KafkaConfiguration/statisticsInterval``.
+    package var statistics: KafkaStatistics? { self.client.context.statistics.latest }
+
     deinit {
         // Forgotten, not closed: nobody waits for the records any more, but the thread and the sockets must go.
         self.client.beginClosing(Deadline(after: .zero))

@@ -1,11 +1,11 @@
 import Foundation
 
 /// Reads small files whole. Blocks: not for an event loop.
-enum FileReader {
+package enum FileReader {
     /// Why a file could not be read, as the end of a sentence.
-    struct Failure: Error, CustomStringConvertible {
+    package struct Failure: Error, CustomStringConvertible {
         var errno: Int32
-        var description: String
+        package var description: String
 
         init(errno: Int32) {
             self.errno = errno
@@ -18,7 +18,7 @@ enum FileReader {
         }
     }
 
-    static func read(_ path: String, limit: Int) -> Result<[UInt8], Failure> {
+    package static func read(_ path: String, limit: Int) -> Result<[UInt8], Failure> {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return .failure(Failure(errno: errno)) }
         defer { close(descriptor) }

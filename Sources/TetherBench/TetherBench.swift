@@ -14,7 +14,7 @@ struct TetherBench: AsyncParsableCommand {
             """,
         subcommands: [
             SSHBenchmark.self, FilesBenchmark.self, JSONBenchmark.self, KafkaBenchmark.self, WorkerBenchmark.self,
-            InventoryBenchmark.self, AllBenchmarks.self,
+            ScaleBenchmark.self, SoakBenchmark.self, InventoryBenchmark.self, AllBenchmarks.self,
             MeasuredClient.self, MeasuredTransfer.self, MeasuredInventory.self,
         ],
         defaultSubcommand: AllBenchmarks.self

@@ -2,6 +2,8 @@ import Devices
 import Jobs
 import Kafka
 import Logging
+import NIOConcurrencyHelpers
+import NIOCore
 import ServiceLifecycle
 
 /// A worker process: routes jobs, owns devices and runs their tasks, as its roles say.
@@ -11,38 +13,47 @@ package final class TetherWorker: Service {
     private let configuration: WorkerConfiguration
     private let client: DeviceClient
     private let inventory: InventoryWatch?
+    private let telemetry: Telemetry
     private let logger: Logger
 
     private let router: (delegate: Router, consumer: KafkaConsumer, producer: KafkaProducer)?
     private let collector: (delegate: Collector, consumer: KafkaConsumer, producer: KafkaProducer)?
     private let executor: (delegate: Executor, consumer: KafkaConsumer, producer: KafkaProducer)?
     private let events: EventPublisher?
+    private let watches: [(watch: RoleWatch, consumer: KafkaConsumer)]
+    private let isDraining = NIOLockedValueBox(false)
 
     /// - Parameter inventory: what it reads anew is taken into use while the worker runs.
     package init(
-        _ configuration: WorkerConfiguration, devices: DeviceClient, inventory: InventoryWatch? = nil, logger: Logger
+        _ configuration: WorkerConfiguration, devices: DeviceClient, inventory: InventoryWatch? = nil,
+        telemetry: Telemetry = Telemetry(), logger: Logger
     ) throws(KafkaError) {
         self.configuration = configuration
         self.client = devices
         self.inventory = inventory
+        self.telemetry = telemetry
         self.logger = logger
 
+        var watches: [(watch: RoleWatch, consumer: KafkaConsumer)] = []
         func consumer(
             _ role: WorkerConfiguration.Role,
-            of topic: String,
+            of topics: [String],
             _ delegate: any KafkaConsumerDelegate
         ) throws(KafkaError) -> KafkaConsumer {
-            try KafkaConsumer(
+            let watch = RoleWatch(role, delegate, telemetry.metrics)
+            let consumer = try KafkaConsumer(
                 configuration.kafka,
                 group: KafkaConsumer.Group(
                     id: "\(configuration.topics.prefix).\(role.groupName)",
                     instanceID: configuration.isStaticMember ? configuration.name : nil,
                     sessionTimeout: configuration.sessionTimeout
                 ),
-                topics: [topic],
-                delegate: delegate,
+                topics: topics,
+                delegate: watch,
                 logger: logger
             )
+            watches.append((watch, consumer))
+            return consumer
         }
 
         if configuration.roles.contains(.route) {
@@ -52,8 +63,9 @@ package final class TetherWorker: Service {
                 transactionalID: "\(configuration.topics.prefix).router.\(configuration.name)",
                 logger: logger
             )
-            let delegate = Router(configuration: configuration, client: devices, producer: producer, logger: logger)
-            self.router = (delegate, try consumer(.route, of: configuration.topics.jobs, delegate), producer)
+            let delegate = Router(
+                configuration: configuration, client: devices, producer: producer, telemetry: telemetry, logger: logger)
+            self.router = (delegate, try consumer(.route, of: configuration.jobTopics, delegate), producer)
         } else {
             self.router = nil
         }
@@ -64,8 +76,9 @@ package final class TetherWorker: Service {
                 transactionalID: "\(configuration.topics.prefix).collector.\(configuration.name)",
                 logger: logger
             )
-            let delegate = Collector(configuration: configuration, producer: producer, logger: logger)
-            self.collector = (delegate, try consumer(.collect, of: configuration.topics.progress, delegate), producer)
+            let delegate = Collector(
+                configuration: configuration, producer: producer, telemetry: telemetry, logger: logger)
+            self.collector = (delegate, try consumer(.collect, of: [configuration.topics.progress], delegate), producer)
         } else {
             self.collector = nil
         }
@@ -77,33 +90,72 @@ package final class TetherWorker: Service {
                     ? "\(configuration.topics.prefix).executor.\(configuration.name)" : nil,
                 logger: logger
             )
-            let delegate = Executor(configuration: configuration, client: devices, producer: producer, logger: logger)
-            self.executor = (delegate, try consumer(.execute, of: configuration.topics.tasks, delegate), producer)
+            let delegate = Executor(
+                configuration: configuration, client: devices, producer: producer, telemetry: telemetry, logger: logger)
+            self.executor = (delegate, try consumer(.execute, of: [configuration.topics.tasks], delegate), producer)
             devices.setWriteGuard { [weak delegate] in delegate?.maySend ?? false }
             // A producer of their own, outside of transactions: results never wait behind events.
             let events = EventPublisher(
                 producer: try KafkaProducer(configuration.kafka, logger: logger), topic: configuration.topics.events,
                 worker: configuration.name, logger: logger)
-            devices.setEventListener { events.take($0) }
+            let metrics = telemetry.metrics
+            devices.setEventListener { event in
+                metrics.happened(event)
+                events.take(event)
+            }
+            devices.setLoginListener { metrics.loggedIn($0) }
             self.events = events
         } else {
             self.executor = nil
             self.events = nil
         }
+        self.watches = watches
     }
 
     package var status: WorkerStatus {
         let events = self.events?.figures ?? EventPublisher.Figures()
         return WorkerStatus(
             name: self.configuration.name,
+            roles: self.configuration.roles.sorted { $0.rawValue < $1.rawValue },
+            memberships: self.watches.map {
+                $0.watch.status($0.consumer, sessionTimeout: self.configuration.sessionTimeout)
+            },
             execution: self.executor?.delegate.progress,
             routedJobs: self.router?.delegate.routedJobs,
             collection: self.collector?.delegate.progress,
             openSessions: self.client.openSessionCount,
             waitingEvents: events.waiting,
             droppedEvents: events.dropped,
+            isDraining: self.isDraining.withLockedValue { $0 },
             failure: self.failure?.description
         )
+    }
+
+    // MARK: For those who look
+
+    /// All sessions. Takes a moment with thousands of them.
+    package var sessions: [SessionStatus] { self.client.sessionStatus }
+    package var sessionCounts: [SessionStatus.State: Int] { self.client.sessionCounts }
+    package var sessionLimit: Int { self.client.sessionLimit }
+    package var inventoryCount: Int { self.client.inventory.deviceNames.count }
+    /// The event loops that sessions and lanes live on.
+    package var eventLoops: [any EventLoop] { self.client.eventLoops }
+    package var failures: [RecentFailures.Failure] { self.telemetry.failures.latest }
+
+    /// Devices with a task that waits or runs. Asks every event loop.
+    package func lanes() async -> [LaneStatus] { await self.executor?.delegate.laneStatus() ?? [] }
+
+    /// What the Kafka clients have counted, by name; as of the last interval.
+    package var kafkaStatistics: [(client: String, statistics: KafkaStatistics)] {
+        [
+            ("route_consumer", self.router?.consumer.statistics),
+            ("route_producer", self.router?.producer.statistics),
+            ("execute_consumer", self.executor?.consumer.statistics),
+            ("execute_producer", self.executor?.producer.statistics),
+            ("collect_consumer", self.collector?.consumer.statistics),
+            ("collect_producer", self.collector?.producer.statistics),
+            ("events_producer", self.events?.statistics),
+        ].compactMap { name, statistics in statistics.map { (name, $0) } }
     }
 
     private var failure: KafkaError? {
@@ -120,8 +172,18 @@ package final class TetherWorker: Service {
                 "roles": "\(self.configuration.roles.map(\.rawValue).sorted().joined(separator: ","))",
                 "devices": "\(self.client.inventory.deviceNames.count)",
                 "ad_hoc_targets": "\(self.configuration.allowsAdHocTargets ? "allowed" : "refused")",
+                "job_topics": "\(self.configuration.jobTopics.joined(separator: ","))",
             ]
         )
+        if self.configuration.policy == nil {
+            self.logger.notice(
+                "no policy is given: whoever may write to the job topic may run anything on every device of the inventory",
+                metadata: [
+                    "job_topic": "\(self.configuration.topics.jobs)",
+                    "reply_topics":
+                        "\(([self.configuration.topics.results] + self.configuration.replyTopics.map(\.description)).joined(separator: ","))",
+                ])
+        }
         var failure: (any Error)?
         do {
             try await withGracefulShutdownHandler {
@@ -144,6 +206,7 @@ package final class TetherWorker: Service {
     }
 
     private func stop() {
+        self.isDraining.withLockedValue { $0 = true }
         self.logger.info("worker drains")
         self.router?.consumer.stop()
         self.executor?.consumer.stop()

@@ -140,6 +140,11 @@ public final class OpenSSHServer: Sendable {
     /// Ends the server with all its sessions, and removes what it left.
     public func stop() { self.processes.stop(with: { self.sessionProcesses }) }
 
+    /// Changes the user's password for logins from now on, on a server that was started with one.
+    public func setPassword(_ password: String) throws {
+        try Self.writePasswordCheck(password, folder: self.folder.path)
+    }
+
     /// Kills the processes that serve sessions, as a crash would: the connections break without a word.
     public func killSessions() {
         for session in self.sessionProcesses { kill(session, SIGKILL) }
@@ -232,10 +237,7 @@ public final class OpenSSHServer: Sendable {
     private static func makePAMService(_ name: String, password: String, folder: String) throws {
         guard getuid() == 0 else { throw Failure(description: "Signing on with a password needs root.") }
         let script = "\(folder)/check-password"
-        // pam_exec gives the password on standard input, ended by a NUL.
-        try "#!/bin/sh\n[ \"$(tr -d '\\000')\" = '\(password)' ]\n".write(
-            toFile: script, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script)
+        try Self.writePasswordCheck(password, folder: folder)
         let service = """
             auth requisite pam_exec.so quiet expose_authtok \(script)
             auth required pam_permit.so
@@ -244,6 +246,15 @@ public final class OpenSSHServer: Sendable {
 
             """
         try service.write(toFile: "/etc/pam.d/\(name)", atomically: true, encoding: .utf8)
+    }
+
+    private static func writePasswordCheck(_ password: String, folder: String) throws {
+        let script = "\(folder)/check-password"
+        // pam_exec gives the password on standard input, ended by a NUL.
+        try "#!/bin/sh\n[ \"$(tr -d '\\000')\" = '\(password)' ]\n".write(
+            toFile: script + ".new", atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script + ".new")
+        guard rename(script + ".new", script) == 0 else { throw Failure(description: "no \(script)") }
     }
 
     /// Runs a program to its end, without input and output.
@@ -282,7 +293,7 @@ public final class OpenSSHServer: Sendable {
 
     /// `posix_spawn_file_actions_addclosefrom_np`, which the Glibc module doesn't show. NIO's sockets are inheritable: without
     /// it, a child keeps the connections of other tests open.
-    private static let closeInherited = dlsym(dlopen(nil, RTLD_NOW), "posix_spawn_file_actions_addclosefrom_np").map {
+    static let closeInherited = dlsym(dlopen(nil, RTLD_NOW), "posix_spawn_file_actions_addclosefrom_np").map {
         unsafeBitCast(
             $0, to: (@convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32).self)
     }

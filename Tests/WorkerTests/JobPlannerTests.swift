@@ -15,6 +15,7 @@ import Testing
                 kafka: KafkaConfiguration(bootstrapServers: "unused:9092"),
                 name: "worker-1",
                 allowsAdHocTargets: allowsAdHoc,
+                replyTopics: [NamePattern("mine")],
                 maximumFanOutBytes: maximumFanOutBytes
             ),
             inventory: try Inventory(devices: devices, groups: ["core": ["r1", "r2"]]),

@@ -1,6 +1,7 @@
 /// Finds what to log in to a device with.
 ///
-/// The places in order of precedence; the first that gives a part gives it, each part on its own:
+/// The places in order of precedence; the first that gives a part gives it, each part on its own. Where a place says that a part is kept elsewhere (a
+/// file, a helper program, Vault), it is fetched if the part is needed, and only then: see ``ResolvedCredential``.
 ///
 /// 1. the explicit override of the call (a job's named credential, the user of an ad-hoc target),
 /// 2. the device's own entry in the inventory,
@@ -14,24 +15,17 @@
 struct CredentialResolver: Sendable {
     let environment: CredentialEnvironment
 
-    func credential(for device: Device, in inventory: Inventory, override: Credential? = nil) -> Credential {
-        var result = override ?? Credential()
-        let overridesLogin = result.hasLoginSecret
-        let login = result
-        result.fill(from: device.credential)
-        if let own = self.environment.credential(for: device.name) { result.fill(from: own) }
+    func layers(for device: Device, in inventory: Inventory, override: Credential? = nil) -> CredentialLayers {
+        var layers = CredentialLayers(override: override)
+        layers.append(device.credential)
+        layers.append(self.environment.credential(for: device.name))
         for group in inventory.groups(of: device.name) {
-            result.fill(from: group.credential)
-            if let own = self.environment.credential(for: group.name) { result.fill(from: own) }
+            layers.append(group.credential)
+            layers.append(self.environment.credential(for: group.name))
         }
-        if let defaults = self.environment.defaults { result.fill(from: defaults) }
-        result.fill(from: inventory.defaults.credential)
-        if overridesLogin {
-            result.password = login.password
-            result.privateKey = login.privateKey
-            result.passphrase = login.passphrase
-        }
-        return result
+        layers.append(self.environment.defaults)
+        layers.append(inventory.defaults.credential)
+        return layers
     }
 
     /// The named credential of the inventory's `credentials:`, what it lacks taken from the environment
@@ -39,7 +33,8 @@ struct CredentialResolver: Sendable {
     func credential(named name: String, in inventory: Inventory) -> Credential? {
         let fromEnvironment = self.environment.credential(named: name)
         guard var credential = inventory.namedCredentials[name] ?? fromEnvironment else { return nil }
-        if let fromEnvironment { credential.fill(from: fromEnvironment) }
+        // One that is kept in one place is that place's alone.
+        if let fromEnvironment, credential.origin == nil { credential.fill(from: fromEnvironment) }
         return credential
     }
 }

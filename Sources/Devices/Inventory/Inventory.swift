@@ -13,6 +13,11 @@
 ///   device_type: cisco_iosxe
 /// credentials:
 ///   netops: {user: netops, password: {file: /run/secrets/netops}}
+///   core: {vault: {path: secret/data/network/core}}    # fields user, password, private_key, passphrase, enable
+///   lab: {exec: [/usr/local/bin/lab-password, --json]}    # prints {"user": …, "password": …, "expires_in": 300}
+/// vault:
+///   address: https://vault.example.net:8200
+///   auth: {approle: {role_id: {env: VAULT_ROLE_ID}, secret_id: {file: /run/secrets/vault-secret-id}}}
 /// auth_domains:
 ///   tacacs: {max_logins: 20, logins_per_second: 10}
 /// sequences:
@@ -33,13 +38,16 @@
 ///   - {url: https://netbox.example/api/dcim/devices/, kind: netbox, token: {env: NETBOX_TOKEN}, refresh: 5m, cache: netbox.cache}
 /// ```
 ///
-/// `{env: NAME}` and `{file: PATH}` are read once, with the inventory: a rotated secret takes effect with the next reload.
+/// `{env: NAME}` is read with the inventory. Files, helper programs and Vault are asked when a session is opened, and again when a device refuses what
+/// they gave: a rotated secret takes effect by itself, and open sessions stay open.
 public struct Inventory: Sendable {
     public let general: General
     let generalSettings: [SettingPlace]
     let defaults: Defaults
     /// `credentials:` of the file, by name.
     let namedCredentials: [String: Credential]
+    /// `vault:` of the file.
+    let vault: VaultConfiguration?
     /// `auth_domains:` of the file: bounds for the authentication services that devices name with `auth_domain`.
     let authDomains: [String: LoginPolicy.Domain]
     /// `sequences:` of the file: commands by name, then by platform or `default`.
@@ -80,6 +88,7 @@ public struct Inventory: Sendable {
         self.generalSettings = draft.generalSettings
         self.defaults = draft.defaults
         self.namedCredentials = draft.credentials
+        self.vault = draft.vault
         self.authDomains = draft.authDomains
         self.sequences = draft.sequences
         self.sequencePlaces = draft.sequencePlaces
@@ -114,6 +123,9 @@ public struct Inventory: Sendable {
         guard let index = self.contents.deviceIndex[device] else { return [] }
         return self.contents.groupsOfDevice[index].map { self.contents.groups[$0] }
     }
+
+    /// The platform of a device that isn't in the inventory, where nobody says otherwise.
+    package var defaultPlatform: String { self.defaults.platform ?? "generic" }
 
     /// Where a device is written; `nil` for one that was made in code.
     func place(of device: String) -> InventoryPlace? {

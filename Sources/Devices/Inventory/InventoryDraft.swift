@@ -4,6 +4,7 @@ struct InventoryDraft {
     var generalSettings: [SettingPlace] = []
     var defaults = Inventory.Defaults()
     var credentials: [String: Credential] = [:]
+    var vault: VaultConfiguration?
     var authDomains: [String: LoginPolicy.Domain] = [:]
     /// By name, then by platform or `default`.
     var sequences: [String: [String: [String]]] = [:]

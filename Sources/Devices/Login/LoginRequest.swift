@@ -5,7 +5,7 @@ struct LoginRequest: Sendable {
     var domain: String?
     var user: String
     /// What is logged in with: a credential that has been replaced is another one, and not locked.
-    var credential: Credential
+    var credential: CredentialDigest
 }
 
 /// How an admitted login ended.

@@ -39,7 +39,7 @@ struct LoginStateMachine: Sendable {
 
     private struct LockKey: Hashable {
         var scope: String
-        var credential: Credential
+        var credential: CredentialDigest
     }
 
     private struct Lock {

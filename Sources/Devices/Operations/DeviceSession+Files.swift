@@ -79,12 +79,23 @@ extension DeviceSession {
     private func transferringApart(
         _ body: (SSHConnection) async throws(SSHError) -> FileTransfer.Receipt
     ) async throws(SSHError) -> FileTransfer.Receipt {
-        let connection = try await SSHConnection.connect(
-            self.plan.connection, on: self.eventLoop, logger: self.logger)
+        let connection = try await self.secondConnection()
         let result: Result<FileTransfer.Receipt, SSHError>
         do throws(SSHError) { result = .success(try await body(connection)) } catch { result = .failure(error) }
         await connection.close()
         return try result.get()
+    }
+
+    private func secondConnection() async throws(SSHError) -> SSHConnection {
+        do throws(SSHError) {
+            return try await SSHConnection.connect(self.plan.connection, on: self.eventLoop, logger: self.logger)
+        } catch  where error.code == .authenticationFailed {
+            // The session may be older than the password.
+            guard let methods = await self.plan.replacedAuthentication() else { throw error }
+            var configuration = self.plan.connection
+            configuration.authentication = methods
+            return try await SSHConnection.connect(configuration, on: self.eventLoop, logger: self.logger)
+        }
     }
 
     /// Whether an error ended it before anything was copied.

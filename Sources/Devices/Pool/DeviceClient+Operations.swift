@@ -1,3 +1,5 @@
+import NIOCore
+
 /// The operations of ``DeviceSession`` by a device's name, over its persistent session; with a `credential`, over a session of its own.
 ///
 /// Only what provably did not reach the device is tried again: a change never runs twice.
@@ -7,10 +9,11 @@ extension DeviceClient {
         _ device: String,
         _ commands: [DeviceCommand],
         stopsAtFailure: Bool = true,
-        credential: Credential? = nil
+        credential: Credential? = nil,
+        output: (@Sendable (Int, ByteBuffer) -> Void)? = nil
     ) async throws(DeviceError) -> SequenceResult {
         try await self.perform(on: device, credential: credential) { session throws(DeviceError) in
-            try await session.runSequence(commands, stopsAtFailure: stopsAtFailure)
+            try await session.runSequence(commands, stopsAtFailure: stopsAtFailure, output: output)
         }
     }
 

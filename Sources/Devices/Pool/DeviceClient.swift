@@ -22,19 +22,27 @@ public final class DeviceClient: Sendable {
     let logger: Logger
     private let library: PlatformLibrary
     private let credentials: CredentialResolver
+    private let secrets: SecretStore
+    private let fetcher: SecretFetcher
     private let factory: SessionFactory
     private let currentInventory: NIOLockedValueBox<Inventory>
     private let loops: [EventLoopTaskExecutor]
-    private let pool: SessionPool
+    let pool: SessionPool
     private let gate: LoginGate
     private let warm: WarmSessions
-    private let hooks = NIOLockedValueBox(Hooks())
+    let hooks = NIOLockedValueBox(Hooks())
     private let lastTemporary = NIOLockedValueBox<UInt64>(0)
 
     /// In a structure: a box whose value is itself a closure wraps it anew, by two calls, each time that it is read.
-    private struct Hooks: Sendable {
+    struct Hooks: Sendable {
         var mayWrite: @Sendable () -> Bool = { true }
         var listener: (@Sendable (DeviceEvent) -> Void)?
+        var loginListener: (@Sendable (LoginReport) -> Void)?
+    }
+
+    /// The pool holds what tells it of changes.
+    private struct WeakPool: Sendable {
+        weak var pool: SessionPool?
     }
 
     /// - Throws: `inventory.invalid` (unknown platform, unreadable known_hosts, …).
@@ -69,11 +77,11 @@ public final class DeviceClient: Sendable {
         let loops = group.makeIterator().map { EventLoopTaskExecutor($0) }
         self.loops = loops
         self.logger = logger
-        self.credentials = CredentialResolver(environment: environment)
+        let credentials = CredentialResolver(environment: environment)
+        self.credentials = credentials
         let factory = SessionFactory(
             library: self.library,
             knownHosts: knownHosts,
-            credentials: self.credentials,
             signOnTimeout: configuration.signOnTimeout,
             interruptionTimeout: configuration.interruptionTimeout,
             maximumOutputBytes: configuration.maximumOutputBytes,
@@ -99,6 +107,35 @@ public final class DeviceClient: Sendable {
             onEvent: tell
         )
         self.gate = gate
+        let fetcher = SecretFetcher(vault: configuration.inventory.vault, timerLoop: timerLoop)
+        self.fetcher = fetcher
+        let pool = NIOLockedValueBox(WeakPool())
+        let secrets = SecretStore(
+            timerLoop: timerLoop,
+            timeToLive: { fetcher.timeToLive(of: $0) },
+            onUserChange: { location in
+                // Sessions of the user that the place named before are nobody's any more.
+                let inventory = inventory.withLockedValue { $0 }
+                pool.withLockedValue { $0.pool }?.retire { target in
+                    credentials.layers(for: target.device, in: inventory, override: target.override).account.origins
+                        .contains(location)
+                }
+            },
+            fetch: { await fetcher.fetch($0) }
+        )
+        self.secrets = secrets
+        let opener = SessionOpener(
+            factory: factory,
+            credentials: credentials,
+            store: secrets,
+            gate: gate,
+            inventory: inventory,
+            mayWrite: { hooks.withLockedValue { $0.mayWrite } },
+            executor: { Self.eventLoop(for: $0, of: loops) },
+            onEvent: tell,
+            onLogin: { hooks.withLockedValue { $0.loginListener } },
+            logger: logger
+        )
         self.pool = SessionPool(
             maximumSessions: configuration.maximumSessions,
             idleTimeout: configuration.idleTimeout,
@@ -107,30 +144,12 @@ public final class DeviceClient: Sendable {
             onEvent: tell
         ) { target, report in
             do throws(DeviceError) {
-                var (plan, login) = try factory.plan(
-                    for: target.device, in: inventory.withLockedValue { $0 }, override: target.override)
-                plan.mayWrite = hooks.withLockedValue { $0.mayWrite }
-                let loop = Self.eventLoop(for: target.device.name, of: loops)
-                let session = DeviceSession(plan, on: loop.eventLoop, logger: logger, report: report)
-                let begin = ContinuousClock.now
-                let failure = await withTaskExecutorPreference(loop) { () async -> DeviceError? in
-                    do throws(DeviceError) {
-                        try await gate.pass(login) { () async throws(DeviceError) in try await session.open() }
-                        return nil
-                    } catch {
-                        return error
-                    }
-                }
-                if let failure { return .failure(failure) }
-                let elapsed = begin.duration(to: .now)
-                tell(
-                    DeviceEvent(
-                        device: target.device.name, kind: .sessionOpened(session: session.id, elapsed: elapsed)))
-                return .success(session)
+                return .success(try await opener.open(target, report: report))
             } catch {
                 return .failure(error)
             }
         }
+        pool.withLockedValue { [made = self.pool] in $0.pool = made }
         try self.checkPlatforms(of: configuration.inventory)
         warm.start { [weak self] name in await self?.openWarm(name) }
     }
@@ -280,12 +299,25 @@ public final class DeviceClient: Sendable {
             return current
         }
         self.gate.setDomains(inventory.authDomains)
+        if self.fetcher.setVault(inventory.vault) {
+            self.secrets.forget { location in if case .vault = location.place { true } else { false } }
+        }
         let change = inventory.change(from: old)
-        let outdated = Set(change.removed + change.changed)
+        let (removed, changed) = (Set(change.removed), Set(change.changed))
+        let credentials = self.credentials
         let changesAll =
             inventory.general.timeout != old.general.timeout
             || inventory.general.hostKeyPolicy != old.general.hostKeyPolicy
-        if changesAll || !outdated.isEmpty { self.pool.retire { changesAll || outdated.contains($0.device.name) } }
+        self.pool.retire { target in
+            let device = target.device
+            if changesAll || removed.contains(device.name) { return true }
+            guard changed.contains(device.name), let before = old[device.name], let after = inventory[device.name]
+            else { return false }
+            guard after.isSame(as: before), inventory.hasSameWay(to: after, as: old) else { return true }
+            // A session is its user's, whatever becomes of the password.
+            return credentials.layers(for: before, in: old).account
+                != credentials.layers(for: after, in: inventory).account
+        }
         return change
     }
 
@@ -298,7 +330,7 @@ public final class DeviceClient: Sendable {
     }
 
     /// A credential that the inventory (`credentials:`) or the environment (`<prefix>_USER_CREDENTIAL_<NAME>`, …) gives a name. `nil` when neither
-    /// knows it.
+    /// knows it. What is kept elsewhere is fetched when a session is opened with it.
     public func credential(named name: String) -> Credential? {
         self.credentials.credential(named: name, in: self.inventory)
     }
@@ -326,6 +358,9 @@ public final class DeviceClient: Sendable {
     package func isReadOnly(_ command: String, platform: String) -> Bool {
         self.library.platform(named: platform)?.isReadOnly(command) ?? false
     }
+
+    /// By name or alias.
+    package func platform(named name: String) -> PlatformDefinition? { self.library.platform(named: name) }
 
     /// The commands that the inventory has under a name for a platform (by any of its names), else those for `default`; `nil` when it has neither.
     package func sequence(named name: String, platform: String) -> [String]? {
@@ -356,6 +391,9 @@ public final class DeviceClient: Sendable {
     package func eventLoop(for device: String) -> any EventLoop {
         Self.eventLoop(for: device, of: self.loops).eventLoop
     }
+
+    /// All event loops that sessions live on.
+    package var eventLoops: [any EventLoop] { self.loops.map(\.eventLoop) }
 
     /// FNV-1a: stable over processes, unlike `Hasher`.
     private static func eventLoop(for device: String, of loops: [EventLoopTaskExecutor]) -> EventLoopTaskExecutor {

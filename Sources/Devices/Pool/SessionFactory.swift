@@ -9,23 +9,26 @@ import SSH
 struct SessionFactory: Sendable {
     let library: PlatformLibrary
     let knownHosts: KnownHosts
-    let credentials: CredentialResolver
     let signOnTimeout: Duration
     let interruptionTimeout: Duration
     let maximumOutputBytes: Int
     let logger: Logger
 
-    /// - Parameter override: Takes precedence over every other place.
+    /// - Parameters:
+    ///   - credential: What to log in with, everything fetched.
+    ///   - hops: The jump hosts on the way, the first one first.
     /// - Throws: `inventory.invalid` for an unknown platform, `auth.missing` when there is nothing to log in with.
-    func plan(for device: Device, in inventory: Inventory, override: Credential? = nil) throws(DeviceError)
-        -> (plan: SessionPlan, login: LoginRequest)
-    {
+    func plan(
+        for device: Device, in inventory: Inventory, with credential: Credential,
+        through hops: [(device: Device, credential: ResolvedCredential)] = []
+    ) throws(DeviceError) -> (plan: SessionPlan, login: LoginRequest) {
+        var way: [SSHConfiguration] = []
+        for hop in hops {
+            way.append(try self.plan(for: hop.device, in: inventory, with: hop.credential.credential).plan.connection)
+        }
         let platform = try self.platform(of: device, in: inventory)
-        let credential = self.credentials.credential(for: device, in: inventory, override: override)
         guard let user = credential.user else { throw Self.missing("user name", "user", "USER", device) }
-        var methods: [SSHAuthentication] = []
-        if let key = credential.privateKey { methods.append(.privateKey(key, passphrase: credential.passphrase)) }
-        if let password = credential.password { methods.append(.password(password)) }
+        let methods = credential.methods
         guard !methods.isEmpty else { throw Self.missing("password or private key", "password", "PASSWORD", device) }
         let plan = SessionPlan(
             device: device,
@@ -39,20 +42,21 @@ struct SessionFactory: Sendable {
                 timeouts: device.connection.silenceTimeout.map { SSHTimeouts(silence: $0) } ?? SSHTimeouts(),
                 algorithms: device.connection.legacyAlgorithms == true ? .legacy : .standard,
                 sourceAddress: device.connection.sourceAddress,
-                via: try self.way(to: device, in: inventory)
+                via: way
             ),
             password: credential.password,
             enableSecret: credential.enableSecret,
             commandTimeout: inventory.general.timeout,
             signOnTimeout: self.signOnTimeout,
             interruptionTimeout: self.interruptionTimeout,
-            outputLimit: self.maximumOutputBytes
+            outputLimit: self.maximumOutputBytes,
+            credential: CredentialDigest(credential)
         )
         let login = LoginRequest(
             device: device.name,
             domain: device.session.authDomain,
             user: user,
-            credential: credential
+            credential: plan.credential
         )
         return (plan, login)
     }

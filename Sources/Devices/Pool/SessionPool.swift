@@ -13,7 +13,7 @@ final class SessionPool: Sendable {
             DeviceSession, DeviceError
         >
 
-    private struct State {
+    struct State {
         var machine: Machine
         var waiters: [Machine.Waiter: CheckedContinuation<Result<Lease, DeviceError>, Never>] = [:]
         var openings: [Machine.Attempt: Task<Void, Never>] = [:]
@@ -22,8 +22,8 @@ final class SessionPool: Sendable {
         var lastWaiter: Machine.Waiter = 0
     }
 
-    private let state: NIOLockedValueBox<State>
-    private let maximumSessions: Int
+    let state: NIOLockedValueBox<State>
+    let maximumSessions: Int
     private let maximumAge: Duration?
     private let open: Open
     private let onEvent: @Sendable (DeviceEvent) -> Void

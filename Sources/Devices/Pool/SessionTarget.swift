@@ -1,6 +1,25 @@
-/// What a session is opened for: two sessions are the same only if all of it is.
-struct SessionTarget: Sendable, Hashable {
+/// What a session is opened for. Two are the same if a session for one serves the other: all of it, but the secrets of the device's own entry. A session stays
+/// its user's when the password is replaced.
+struct SessionTarget: Sendable, Equatable {
     var device: Device
     /// Takes precedence over what inventory and environment say.
     var override: Credential?
+
+    static func == (left: SessionTarget, right: SessionTarget) -> Bool {
+        guard left.override == right.override else { return false }
+        // Nearly always: the comparison stands before each command.
+        if left.device == right.device { return true }
+        return left.device.isSame(as: right.device)
+            && left.device.credential.account == right.device.credential.account
+    }
+}
+
+extension Device {
+    /// Whether all is the same but what it takes to log in.
+    func isSame(as other: Device) -> Bool {
+        var (left, right) = (self, other)
+        left.credential = Credential()
+        right.credential = Credential()
+        return left == right
+    }
 }

@@ -8,9 +8,11 @@ extension DeviceSession {
     /// Connects, authenticates and signs on. On a throw nothing is left open.
     func open() async throws(DeviceError) {
         do throws(SSHError) {
+            let start = ContinuousClock.now
             let connection = try await SSHConnection.connect(
                 self.plan.connection, on: self.eventLoop, logger: self.logger)
             self.connection = connection
+            self.handshake.withLockedValue { $0 = start.duration(to: .now) }
             // Weak, here and in the shell's events: a session that nobody holds any more is to go, and its connection with it.
             connection.closeFuture.whenSuccess { [weak self] reason in self?.assumeIsolated { $0.lost(reason) } }
         } catch {

@@ -22,6 +22,10 @@ public actor DeviceSession {
         self.eventLoop.executor.asUnownedSerialExecutor()
     }
 
+    nonisolated let began = ContinuousClock.now
+    /// From the first packet to the end of authentication, once it has come to that.
+    nonisolated let handshake = NIOLockedValueBox<Duration?>(nil)
+
     let plan: SessionPlan
     let logger: Logger
     let report: @Sendable (SessionEvent) -> Void

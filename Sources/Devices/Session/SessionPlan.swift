@@ -18,6 +18,10 @@ struct SessionPlan: Sendable {
     var interruptionTimeout: Duration
     /// Collected output of one command, in bytes.
     var outputLimit: Int
+    /// Tells apart what the session was opened with, without holding it.
+    var credential: CredentialDigest
+    /// Other ways to authenticate as the same user, if the secrets have been replaced since: for another connection to the device.
+    var replacedAuthentication: @Sendable () async -> [SSHAuthentication]? = { nil }
     /// Asked before each write of a command or an answer: false when this process may not talk to the device any more.
     var mayWrite: @Sendable () -> Bool = { true }
 }

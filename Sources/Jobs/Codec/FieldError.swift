@@ -4,6 +4,8 @@ struct FieldError: Error {
     enum Kind {
         case invalid
         case unsupported
+        /// A secret in plain text, where none may be.
+        case secret
     }
 
     var kind: Kind
@@ -27,7 +29,7 @@ struct FieldError: Error {
 
     var code: ErrorCode {
         switch self.kind {
-        case .invalid: .jobInvalid
+        case .invalid, .secret: .jobInvalid
         case .unsupported: .jobUnsupported
         }
     }

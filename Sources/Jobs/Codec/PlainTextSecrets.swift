@@ -8,7 +8,7 @@ enum PlainTextSecrets {
     /// - Throws: an error that names the field, never its value.
     static func refuse(in fields: Fields) throws(FieldError) {
         for member in fields.object.members where member.value != .null && Self.looksSecret(member.name) {
-            throw FieldError(Self.problem, at: member.name)
+            throw FieldError(Self.problem, kind: .secret, at: member.name)
         }
     }
 
@@ -17,11 +17,11 @@ enum PlainTextSecrets {
         guard !target.hasPrefix("group:"), !target.hasPrefix("tag:"),
             let at = target.utf8.lastIndex(of: UInt8(ascii: "@")), target.utf8[..<at].contains(UInt8(ascii: ":"))
         else { return }
-        throw FieldError(Self.problem)
+        throw FieldError(Self.problem, kind: .secret)
     }
 
     private static let problem =
-        "plain-text secrets are refused on the bus; name an entry of the worker's credential store in \"credential\" instead"
+        "plain-text secrets are refused on the bus; name an entry of the worker's credential store in \"credential\" instead, or seal the credential (`tether seal`)"
 
     /// Without regard to case, `_` and `-`.
     private static func looksSecret(_ name: String) -> Bool {

@@ -25,7 +25,8 @@ enum RecordDecoding {
                 code: error.code.code,
                 message: error.message,
                 jobID: (try? fields.text(jobField, jobField == "id" ? .jobID : .derivedID)) ?? nil,
-                replyTo: (try? fields.text("reply_to", .topic)) ?? nil
+                replyTo: (try? fields.text("reply_to", .topic)) ?? nil,
+                holdsSecret: error.kind == .secret
             )
         }
     }

@@ -18,6 +18,8 @@ struct TextRule: Sendable {
         case url
         /// Kafka's rule for topic names (`org.apache.kafka.common.internals.Topic`).
         case topic
+        /// Parts in base64url (RFC 4648, section 5) with dots between them.
+        case sealed
         /// Exactly that many lower-case hexadecimal digits.
         case hexadecimal(Int)
     }
@@ -38,6 +40,7 @@ struct TextRule: Sendable {
     static let path = TextRule(what: "a path", maximumBytes: 1024, syntax: .printable)
     static let url = TextRule(what: "an address", maximumBytes: 8192, syntax: .url)
     static let document = TextRule(what: "a text", maximumBytes: Operation.maximumTextBytes, syntax: .document)
+    static let sealed = TextRule(what: "a sealed credential", maximumBytes: 32_768, syntax: .sealed)
     static let sha256 = TextRule(what: "a SHA-256 value", maximumBytes: 64, syntax: .hexadecimal(64))
 
     /// - Throws: what is wrong with `text`, without repeating it: a command may hold a secret.
@@ -55,6 +58,16 @@ struct TextRule: Sendable {
             guard text.contains(where: { !$0.isWhitespace }) else {
                 throw FieldError("expected a command, found only white space")
             }
+        case .sealed:
+            let isSealed = text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                    true
+                default: false
+                }
+            }
+            guard isSealed else { throw FieldError("expected \(self.what) as `tether seal` prints it") }
         case .document:
             guard !text.utf8.contains(0) else { throw FieldError("\(self.what) can't hold U+0000") }
         case .answer:
@@ -74,7 +87,7 @@ struct TextRule: Sendable {
                     $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?")
                 }).contains(UInt8(ascii: "@"))
             else {
-                throw FieldError("an address can't hold a user name or a password")
+                throw FieldError("an address can't hold a user name or a password", kind: .secret)
             }
         case .topic:
             guard text.utf8.allSatisfy(Self.isTopicCharacter), text != ".", text != ".." else {

@@ -57,6 +57,12 @@ extension ErrorCode {
         "platform.unknown", "No definition has the platform's name.")
     package static let credentialMissing = ErrorCode(
         "credential.missing", "The worker's credential store has no entry of that name.")
+    package static let credentialUnavailable = ErrorCode(
+        "credential.unavailable", "The place that holds a secret doesn't give it; the message says which one, and why.",
+        retriable: true)
+    package static let credentialSealed = ErrorCode(
+        "credential.sealed",
+        "The sealed credential can't be used: unknown key, damaged, expired, or not for this device or job.")
 
     // MARK: The connection
 
@@ -211,7 +217,7 @@ extension ErrorCode {
         jobUndecodable, jobInvalid, jobUnsupported, jobTooLarge, replyTopicUnknown, replyUndeliverable, targetUnknown,
         targetRefused, policyDenied, inventoryInvalid,
         platformUnknown,
-        credentialMissing,
+        credentialMissing, credentialUnavailable, credentialSealed,
         connectUnresolved, connectRefused, connectTimeout, connectFailed, sshHandshake, sshAlgorithms, sshChannel,
         hostKeyUnknown,
         hostKeyChanged, authFailed, authPasswordExpired, authMissing, authKey, authTimeout, authLocked, devicePaused,

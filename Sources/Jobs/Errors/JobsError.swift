@@ -8,14 +8,19 @@ package struct JobsError: Error, Sendable, Hashable, CustomStringConvertible {
     package let message: String
     /// The job id, when that much could be read: a job that names itself gets an answer.
     package let jobID: String?
+    /// The record holds a secret in plain text: it must not be copied to where it would be kept for longer.
+    package let holdsSecret: Bool
     /// Where the answer goes, when that much could be read.
     package let replyTo: String?
 
-    package init(code: String, message: String, jobID: String? = nil, replyTo: String? = nil) {
+    package init(
+        code: String, message: String, jobID: String? = nil, replyTo: String? = nil, holdsSecret: Bool = false
+    ) {
         self.code = code
         self.message = message
         self.jobID = jobID
         self.replyTo = replyTo
+        self.holdsSecret = holdsSecret
     }
 
     package var description: String { "\(self.code): \(self.message)" }

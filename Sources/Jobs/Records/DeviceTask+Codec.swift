@@ -10,6 +10,7 @@ extension DeviceTask {
             id: try fields.requiredText("id", .derivedID),
             job: try fields.requiredText("job", .derivedID),
             index: try fields.integer("index", 0...Int.max),
+            source: try fields.text("source", .topic),
             device: try fields.requiredText("device", .target),
             address: try fields.text("address", .target),
             operation: try fields.required("operation") { value throws(FieldError) in try Operation(value) },
@@ -18,7 +19,7 @@ extension DeviceTask {
             submitted: try fields.requiredInteger("submitted", Int64.min...Int64.max),
             replyTo: try fields.requiredText("reply_to", .topic),
             stream: try fields.bool("stream"),
-            credential: try fields.text("credential", .name),
+            credential: try fields.optional("credential") { value throws(FieldError) in try JobCredential(value) },
             platform: try fields.text("platform", .name),
             labels: try fields.labels(),
             priority: try fields.choice("priority") ?? .bulk,
@@ -35,6 +36,7 @@ extension DeviceTask {
                 writer.field("id", self.id)
                 writer.field("job", self.job)
                 if let index = self.index { writer.field("index", index) }
+                writer.field("source", self.source)
                 writer.field("device", self.device)
                 writer.field("address", self.address)
                 self.operation.write(to: &writer)
@@ -43,7 +45,7 @@ extension DeviceTask {
                 writer.field("submitted", self.submitted)
                 writer.field("reply_to", self.replyTo)
                 writer.flag("stream", self.stream)
-                writer.field("credential", self.credential)
+                writer.credential(self.credential)
                 writer.field("platform", self.platform)
                 writer.labels(self.labels)
                 if self.priority != .bulk { writer.field("priority", self.priority.rawValue) }

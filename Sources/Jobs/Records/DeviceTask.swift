@@ -5,6 +5,8 @@ package struct DeviceTask: Sendable, Hashable {
     package var job: String
     /// Position among the job's tasks, from 0: the collector counts by it. `nil` in a record that no router wrote.
     package var index: Int?
+    /// The topic that the job came from; what it may do is that topic's policy. `nil` in a record that no router wrote.
+    package var source: String?
     /// Inventory name, or `host:port` of an ad-hoc target: the record's key, and the identity that sessions and lanes go by.
     package var device: String
     /// An ad-hoc target as the user wrote it (`user@host:port`); `nil` for a device of the inventory.
@@ -17,7 +19,7 @@ package struct DeviceTask: Sendable, Hashable {
     package var submitted: Int64
     package var replyTo: String
     package var stream: Bool
-    package var credential: String?
+    package var credential: JobCredential?
     package var platform: String?
     package var labels: [String: String]
     package var priority: Priority
@@ -30,6 +32,7 @@ package struct DeviceTask: Sendable, Hashable {
         id: String,
         job: String,
         index: Int? = nil,
+        source: String? = nil,
         device: String,
         address: String? = nil,
         operation: Operation,
@@ -38,7 +41,7 @@ package struct DeviceTask: Sendable, Hashable {
         submitted: Int64,
         replyTo: String,
         stream: Bool = false,
-        credential: String? = nil,
+        credential: JobCredential? = nil,
         platform: String? = nil,
         labels: [String: String] = [:],
         priority: Priority = .bulk,
@@ -48,6 +51,7 @@ package struct DeviceTask: Sendable, Hashable {
         self.id = id
         self.job = job
         self.index = index
+        self.source = source
         self.device = device
         self.address = address
         self.operation = operation

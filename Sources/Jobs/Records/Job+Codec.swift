@@ -24,25 +24,13 @@ extension Job {
             deadline: try fields.optional("deadline") { value throws(FieldError) in try Deadline(value) },
             effect: try fields.choice("effect"),
             priority: try fields.choice("priority") ?? .bulk,
-            credential: try fields.optional("credential") { value throws(FieldError) in try Self.credential(value) },
+            credential: try fields.optional("credential") { value throws(FieldError) in try JobCredential(value) },
             platform: try fields.text("platform", .name),
             labels: try fields.labels(),
             echoHeaders: try fields.list("echo_headers", of: "header names", count: 0...Self.maximumEchoHeaders) {
                 value throws(FieldError) in try Fields.text(value, .headerName)
             } ?? []
         )
-    }
-
-    private static func credential(_ value: JSONValue) throws(FieldError) -> String {
-        guard case .object(let object) = value else { return try Fields.text(value, .name) }
-        let fields = Fields(object)
-        try PlainTextSecrets.refuse(in: fields)
-        guard fields.value("sealed") == nil else {
-            throw FieldError(
-                "this worker doesn't open sealed credentials; name an entry of its credential store instead",
-                kind: .unsupported)
-        }
-        throw FieldError("expected the name of an entry of the worker's credential store, found an object")
     }
 
     /// Appends the record's JSON to `buffer`.
@@ -62,7 +50,7 @@ extension Job {
                 }
                 writer.field("effect", self.effect?.rawValue)
                 if self.priority != .bulk { writer.field("priority", self.priority.rawValue) }
-                writer.field("credential", self.credential)
+                writer.credential(self.credential)
                 writer.field("platform", self.platform)
                 writer.labels(self.labels)
                 if !self.echoHeaders.isEmpty {

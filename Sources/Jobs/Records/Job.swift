@@ -10,8 +10,8 @@ package struct Job: Sendable, Hashable {
     package var deadline: Deadline?
     package var effect: Effect?
     package var priority: Priority
-    /// Name of an entry of the worker's credential store.
-    package var credential: String?
+    /// `nil`: what the inventory says.
+    package var credential: JobCredential?
     package var platform: String?
     package var labels: [String: String]
     /// Names of record headers to copy to every reply.
@@ -26,7 +26,7 @@ package struct Job: Sendable, Hashable {
         deadline: Deadline? = nil,
         effect: Effect? = nil,
         priority: Priority = .bulk,
-        credential: String? = nil,
+        credential: JobCredential? = nil,
         platform: String? = nil,
         labels: [String: String] = [:],
         echoHeaders: [String] = []

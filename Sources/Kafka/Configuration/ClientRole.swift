@@ -55,6 +55,14 @@ enum ClientRole: Sendable {
         }
     }
 
+    /// Whether a thread always polls it, so that statistics don't pile up.
+    var isServed: Bool {
+        switch self {
+        case .producer, .consumer: true
+        case .reader, .admin: false
+        }
+    }
+
     private static let fetching = [
         // A broker answers as soon as it has a byte; this only bounds how long it holds an empty answer.
         ("fetch.min.bytes", "1"),
@@ -85,9 +93,11 @@ enum ClientRole: Sendable {
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 ("isolation.level", "read_committed"),
+                // They would wait in a queue that nobody polls while nobody reads.
+                ("statistics.interval.ms", "0"),
             ]
         case .admin:
-            []
+            [("statistics.interval.ms", "0")]
         }
     }
 

@@ -7,11 +7,34 @@ package struct KafkaConfiguration: Sendable, Hashable {
     /// promise rests on (`enable.auto.commit`, `enable.auto.offset.store`, `enable.idempotence`, `isolation.level`) and those that have
     /// a parameter of their own (`bootstrap.servers`, `client.id`, `group.id`, `group.instance.id`, `transactional.id`): setting one of these is an error.
     package var properties: [String: String]
+    package var security: KafkaSecurity
+    /// How often consumers and producers count what they do (`statistics.interval.ms`); `nil`: never.
+    package var statisticsInterval: Duration?
 
-    package init(bootstrapServers: String, clientID: String = "tether", properties: [String: String] = [:]) {
+    package init(
+        bootstrapServers: String, clientID: String = "tether", properties: [String: String] = [:],
+        security: KafkaSecurity = KafkaSecurity(), statisticsInterval: Duration? = nil
+    ) {
         self.bootstrapServers = bootstrapServers
         self.clientID = clientID
         self.properties = properties
+        self.security = security
+        self.statisticsInterval = statisticsInterval
+    }
+
+    /// Those of the security, and the user's own, which win.
+    var allProperties: [String: String] { self.security.properties.merging(self.properties) { $1 } }
+}
+
+extension KafkaConfiguration {
+    /// Whether a property's value must not be shown.
+    package static func isSecret(property name: String) -> Bool { Redaction.isSecret(name) }
+
+    /// Sees whether librdkafka takes the properties, without opening anything.
+    /// - Throws: `kafka.invalid_config`, naming the property.
+    package func check() throws(KafkaError) {
+        _ = try ClientSettings(self, .producer(transactionalID: nil))
+        _ = try ClientSettings(self, .consumer(KafkaConsumer.Group(id: "check")))
     }
 }
 
@@ -38,7 +61,9 @@ extension KafkaConfiguration: CustomStringConvertible, CustomDebugStringConverti
 
     private var shownProperties: [String: String] {
         Dictionary(
-            uniqueKeysWithValues: self.properties.map { ($0.key, Redaction.isSecret($0.key) ? "[redacted]" : $0.value) }
+            uniqueKeysWithValues: self.allProperties.map {
+                ($0.key, Redaction.isSecret($0.key) ? "[redacted]" : $0.value)
+            }
         )
     }
 }

@@ -141,6 +141,15 @@ package final class KafkaConsumer: Sendable {
         self.client.assignment.withLockedValue { $0.partitions }
     }
 
+    /// Whether the group has told this member what it owns, be it nothing.
+    package var hasJoined: Bool { self.client.assignment.withLockedValue { $0.rebalances > 0 } }
+
+    /// Since a broker last answered anything; `nil` before the first answer. Never longer than a few seconds while the brokers can be reached.
+    package var sinceAnswer: Duration? { self.client.rejoins.sinceAnswer }
+
+    /// What librdkafka has counted, as of the last interval; `nil` without ``KafkaConfiguration/statisticsInterval``.
+    package var statistics: KafkaStatistics? { self.client.statistics.latest }
+
     /// The low and high watermark as last seen by fetches (no request).
     package func watermarks(of partition: TopicPartition) -> (low: Int64, high: Int64)? {
         self.client.watermarks(of: partition)

@@ -11,7 +11,7 @@ final class AdminClient: Sendable {
             ClientSettings(configuration, .admin),
             ClientContext(
                 logger: logger,
-                redaction: Redaction(configuration.properties),
+                configuration: configuration,
                 failed: { error in logger.warning("\(error)") }
             ),
             queue: .own

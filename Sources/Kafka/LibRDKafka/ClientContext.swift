@@ -13,22 +13,26 @@ final class ClientContext: Sendable {
     let rebalance: (@Sendable (rd_kafka_resp_err_t, OpaquePointer, PartitionList) -> Void)?
     /// Of a group's member: told on librdkafka's threads when it joins.
     let rejoins: RejoinWatch?
+    /// Where bearer tokens come from, if it isn't librdkafka that fetches them.
+    let tokens: KafkaSecurity.TokenSource?
+    let statistics = StatisticsBox()
 
     init(
         logger: Logger,
-        redaction: Redaction,
+        configuration: KafkaConfiguration,
         failed: @escaping @Sendable (KafkaError) -> Void,
         rebalance: (@Sendable (rd_kafka_resp_err_t, OpaquePointer, PartitionList) -> Void)? = nil,
         rejoins: RejoinWatch? = nil
     ) {
         self.logger = logger
-        self.redaction = redaction
+        self.redaction = Redaction(configuration.allProperties)
+        self.tokens = configuration.security.sasl?.token
         self.failed = failed
         self.rebalance = rebalance
         self.rejoins = rejoins
     }
 
-    fileprivate static func of(_ client: OpaquePointer?) -> ClientContext? {
+    static func of(_ client: OpaquePointer?) -> ClientContext? {
         guard let client, let opaque = rd_kafka_opaque(client) else { return nil }
         return Unmanaged<ClientContext>.fromOpaque(opaque).takeUnretainedValue()
     }
@@ -93,6 +97,18 @@ func kafkaErrorCallback(
             )
         }
     context.failed(error)
+}
+
+/// The thread that polls the client. Zero: librdkafka frees the text.
+func kafkaStatisticsCallback(
+    _ client: OpaquePointer?,
+    _ text: UnsafeMutablePointer<CChar>?,
+    _ count: Int,
+    _ opaque: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard let context = ClientContext.of(client), let text else { return 0 }
+    context.statistics.take(UnsafeRawBufferPointer(start: text, count: count))
+    return 0
 }
 
 /// The consumer's own thread: it only runs inside the calls that poll.

@@ -40,12 +40,19 @@ final class ClientHandle: @unchecked Sendable {
         rd_kafka_conf_set_log_cb(settings.pointer, kafkaLogCallback)
         switch queue {
         case .main:
-            rd_kafka_conf_set_events(settings.pointer, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR)
+            rd_kafka_conf_set_events(
+                settings.pointer, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_STATS)
         case .consumer, .own:
             rd_kafka_conf_set_error_cb(settings.pointer, kafkaErrorCallback)
+            rd_kafka_conf_set_stats_cb(settings.pointer, kafkaStatisticsCallback)
         }
         if context.rebalance != nil { rd_kafka_conf_set_rebalance_cb(settings.pointer, kafkaRebalanceCallback) }
 
+        if context.tokens != nil {
+            // On librdkafka's own thread: producers and readers here poll no queue that the request could come by.
+            rd_kafka_conf_set_oauthbearer_token_refresh_cb(settings.pointer, kafkaTokenRefreshCallback)
+            rd_kafka_conf_enable_sasl_queue(settings.pointer, 1)
+        }
         // The context outlives the client.
         context.rejoins?.install(in: settings.pointer)
 
@@ -59,6 +66,11 @@ final class ClientHandle: @unchecked Sendable {
         settings.handOver()
         self.pointer = pointer
         self.context = retained
+        if context.tokens != nil, let error = rd_kafka_sasl_background_callbacks_enable(pointer) {
+            // Without it no token is ever asked for, and no broker lets the client in; the log says so.
+            context.logger.error("bearer tokens can't be renewed: \(String(cString: rd_kafka_error_string(error)))")
+            rd_kafka_error_destroy(error)
+        }
         switch queue {
         case .main: self.queue = rd_kafka_queue_get_main(pointer)
         case .consumer:

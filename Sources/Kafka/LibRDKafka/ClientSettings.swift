@@ -1,5 +1,10 @@
 import CRDKafka
 
+extension KafkaConfiguration {
+    /// Of librdkafka, as it runs.
+    package static var libraryVersion: String { String(cString: rd_kafka_version_str()) }
+}
+
 /// A `rd_kafka_conf_t` until a client takes it over.
 ///
 /// Confined to the function that builds a client.
@@ -17,7 +22,10 @@ final class ClientSettings {
         try self.set("bootstrap.servers", configuration.bootstrapServers)
         try self.set("client.id", configuration.clientID)
         for (name, value) in role.defaults { try self.set(name, value) }
-        for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key }) {
+        if let interval = configuration.statisticsInterval, role.isServed {
+            try self.set("statistics.interval.ms", String(interval.timeoutMilliseconds))
+        }
+        for (name, value) in configuration.allProperties.sorted(by: { $0.key < $1.key }) {
             if let reason = ClientRole.protectedProperties[name] {
                 throw .invalidConfiguration(
                     "The Kafka property `\(name)` can't be set: \(reason). Remove it from the properties."

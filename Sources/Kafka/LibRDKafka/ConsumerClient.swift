@@ -12,7 +12,8 @@ final class ConsumerClient: Sendable {
     let assignment = NIOLockedValueBox(Assignment())
     /// Set once by the consumer's thread before it polls.
     let callbacks: ConsumerCallbacks
-    private let rejoins: RejoinWatch
+    let rejoins: RejoinWatch
+    let statistics: StatisticsBox
 
     private struct State: Sendable {
         var isStopping = false
@@ -38,11 +39,12 @@ final class ConsumerClient: Sendable {
         self.rejoins = rejoins
         let context = ClientContext(
             logger: logger,
-            redaction: Redaction(configuration.properties),
+            configuration: configuration,
             failed: { callbacks.failed($0) },
             rebalance: { code, client, partitions in callbacks.rebalance(code, client, partitions) },
             rejoins: rejoins
         )
+        self.statistics = context.statistics
         self.handle = try ClientHandle(
             RD_KAFKA_CONSUMER,
             ClientSettings(configuration, .consumer(group)),

@@ -1,4 +1,5 @@
 import CRDKafka
+import Glibc
 import Logging
 
 /// A producer instance and the thread that serves its delivery reports.
@@ -8,7 +9,7 @@ import Logging
 final class ProducerClient: Sendable {
     let handle: ClientHandle
     let room = QueueRoom()
-    private let context: ClientContext
+    let context: ClientContext
     private let deliveries = Deliveries()
 
     private enum Phase: Sendable {
@@ -25,7 +26,7 @@ final class ProducerClient: Sendable {
     init(_ configuration: KafkaConfiguration, transactionalID: String?, logger: Logger) throws(KafkaError) {
         self.context = ClientContext(
             logger: logger,
-            redaction: Redaction(configuration.properties),
+            configuration: configuration,
             failed: { _ in }
         )
         self.handle = try ClientHandle(
@@ -173,6 +174,9 @@ final class ProducerClient: Sendable {
             let isFatal = rd_kafka_event_error_is_fatal(event) != 0
             let error = KafkaError(code, "Talking to the brokers", detail: detail, isFatal: isFatal)
             self.context.logger.log(level: isFatal ? .error : .warning, "\(error)")
+        case RD_KAFKA_EVENT_STATS:
+            guard let text = rd_kafka_event_stats(event) else { break }
+            self.context.statistics.take(UnsafeRawBufferPointer(start: text, count: strlen(text)))
         default:
             break
         }

@@ -31,7 +31,7 @@ final class ReaderClient: @unchecked Sendable {
             ClientSettings(configuration, .reader),
             ClientContext(
                 logger: logger,
-                redaction: Redaction(configuration.properties),
+                configuration: configuration,
                 failed: { error in logger.warning("\(error)") }
             ),
             queue: .own

@@ -1,4 +1,5 @@
 import CRDKafka
+import NIOConcurrencyHelpers
 
 /// Knows when a consumer has asked to join its group again and has not been told its assignment yet.
 ///
@@ -10,6 +11,7 @@ import CRDKafka
 /// Follows the requests themselves, through librdkafka's interceptors: there is no callback for the beginning of a rebalance.
 final class RejoinWatch: Sendable {
     private let joiningSince = Monitor<ContinuousClock.Instant?>(nil)
+    private let lastAnswer = NIOLockedValueBox<ContinuousClock.Instant?>(nil)
     /// Longer than that no join takes: the coordinator has forgotten the member then.
     private let limit: Duration
 
@@ -29,6 +31,11 @@ final class RejoinWatch: Sendable {
     fileprivate func sent(_ key: Int16) {
         if key == Self.joinGroup { self.joiningSince.update { $0 = .now } }
     }
+
+    /// Since a broker last answered anything; `nil` before the first answer. A member hears of its coordinator every few seconds.
+    var sinceAnswer: Duration? { self.lastAnswer.withLockedValue { $0 }.map { .now - $0 } }
+
+    fileprivate func answered() { self.lastAnswer.withLockedValue { $0 = .now } }
 
     fileprivate func received(_ key: Int16) {
         if key == Self.syncGroup { self.joiningSince.update { $0 = nil } }
@@ -86,6 +93,9 @@ private func rejoinWatchOnResponse(
     _ error: rd_kafka_resp_err_t,
     _ opaque: UnsafeMutableRawPointer?
 ) -> rd_kafka_resp_err_t {
-    if let opaque { Unmanaged<RejoinWatch>.fromOpaque(opaque).takeUnretainedValue().received(key) }
+    guard let opaque else { return RD_KAFKA_RESP_ERR_NO_ERROR }
+    let watch = Unmanaged<RejoinWatch>.fromOpaque(opaque).takeUnretainedValue()
+    watch.received(key)
+    if error == RD_KAFKA_RESP_ERR_NO_ERROR { watch.answered() }
     return RD_KAFKA_RESP_ERR_NO_ERROR
 }

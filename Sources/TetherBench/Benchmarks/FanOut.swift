@@ -2,7 +2,7 @@ import Jobs
 
 /// One job for many devices: first on devices that are not logged in to, then on the sessions that it has left open.
 enum FanOut {
-    private struct Round {
+    struct Round {
         /// Seconds since the job was written.
         var accepted = 0.0
         var firstResult = 0.0
@@ -12,6 +12,8 @@ enum FanOut {
         var peakBytes = 0
         var logins = 0
         var failed = 0
+        /// Of all result records.
+        var resultBytes = 0.0
     }
 
     static func measure(devices: Int, into report: inout Report) async throws {
@@ -51,7 +53,8 @@ enum FanOut {
         report.add("fan_out_devices", Double(devices))
     }
 
-    private static func round(_ name: String, _ devices: Int, _ stage: KafkaStage) async throws -> Round {
+    /// One job for all devices.
+    static func round(_ name: String, _ devices: Int, _ stage: KafkaStage) async throws -> Round {
         Report.progress("worker: fan-out, \(name)")
         var round = Round()
         let cpu = try stage.workerCPU()
@@ -64,7 +67,7 @@ enum FanOut {
             guard ContinuousClock.now < start + .seconds(600) else {
                 throw BenchmarkError("\(results) of \(devices) results after ten minutes")
             }
-            let replies = try await stage.nextReplies()
+            let replies = try await stage.nextReplies { round.resultBytes += Double($0) }
             let elapsed = (ContinuousClock.now - start) / .seconds(1)
             for reply in replies {
                 switch reply {

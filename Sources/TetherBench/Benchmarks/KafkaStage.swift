@@ -10,6 +10,7 @@ final class KafkaStage: Sendable {
     /// Names of the devices in the inventory.
     var devices: [String] { self.farms.names }
     private let servers: String
+    private let options: [String]
     private let producer: KafkaProducer
     private let replies: KafkaReader
     private let hops: KafkaReader
@@ -20,21 +21,28 @@ final class KafkaStage: Sendable {
 
     /// - Parameters:
     ///   - processes: that the devices are shared between.
-    ///   - isWarm: the devices' sessions are opened before they are needed; this waits for it.
+    ///   - isWarm: the devices' sessions are opened before they are needed.
+    ///   - waits: until they are.
+    ///   - retention: the broker keeps no more of a topic than this, in seconds; `nil`: all.
     ///   - workers: names of the workers to start with, all with the same devices.
+    ///   - options: more options of each worker.
     static func with<Result>(
         devices count: Int,
         processes: Int = 1,
         isWarm: Bool = false,
+        waits: Bool = true,
+        retention: Int? = nil,
         workers: [String] = ["bench-worker"],
+        options: [String] = [],
         _ body: (KafkaStage) async throws -> Result
     ) async throws -> Result {
         try await BrokerProcess.with { servers, folder in
             try await DeviceFarms.with(count: count, processes: processes, isWarm: isWarm, in: folder) { farms in
-                let stage = try await KafkaStage(servers: servers, farms: farms)
+                let stage = try await KafkaStage(
+                    servers: servers, farms: farms, retention: retention, options: options)
                 do {
                     for name in workers { try stage.startWorker(name) }
-                    if isWarm { try await farms.waitForSessions(count, within: .seconds(180)) }
+                    if isWarm, waits { try await farms.waitForSessions(count, within: .seconds(180)) }
                     let result = try await body(stage)
                     await stage.close()
                     return result
@@ -46,20 +54,30 @@ final class KafkaStage: Sendable {
         }
     }
 
-    private init(servers: String, farms: DeviceFarms) async throws {
+    private init(servers: String, farms: DeviceFarms, retention: Int?, options: [String]) async throws {
         var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .error
         let configuration = KafkaConfiguration(bootstrapServers: servers, clientID: "tether-bench")
+        let admin = try KafkaAdmin(configuration, logger: logger)
+        let limits = retention.map { ["retention.ms": "\($0 * 1_000)", "segment.ms": "\($0 * 250)"] } ?? [:]
+        if retention != nil {
+            // The broker writes all that it holds over and over. `topics create` leaves topics that are there as they are.
+            _ = try await admin.create(
+                ["jobs", "tasks", "progress", "events"].map {
+                    KafkaAdmin.Topic(name: "tether.\($0)", partitions: $0 == "tasks" ? 16 : 4, configuration: limits)
+                }
+            )
+        }
         _ = try await ChildProcess(
             SiblingProgram.url("tether"), ["topics", "create", "--kafka", servers, "--partitions", "16"]
         )
         .output(within: .seconds(60))
-        let admin = try KafkaAdmin(configuration, logger: logger)
         _ = try await admin.create(
-            [Self.replyTopic, Self.hopTopic].map { KafkaAdmin.Topic(name: $0, partitions: 1) }
+            [Self.replyTopic, Self.hopTopic].map { KafkaAdmin.Topic(name: $0, partitions: 1, configuration: limits) }
         )
         await admin.close()
         self.servers = servers
+        self.options = options
         self.farms = farms
         self.producer = try KafkaProducer(configuration, logger: logger)
         self.replies = try await KafkaReader(configuration, topic: Self.replyTopic, from: .end, logger: logger)
@@ -84,7 +102,7 @@ final class KafkaStage: Sendable {
                 [
                     "worker", "--kafka", self.servers, "--inventory", self.farms.inventory, "--log-level", "error",
                     "--name", name,
-                ]
+                ] + self.options
             )
         )
     }
@@ -92,12 +110,26 @@ final class KafkaStage: Sendable {
     /// Lets a worker drain and end.
     func stopWorker(_ name: String) async { await self.workers.stop(name) }
 
+    /// Ends a worker at once, in the middle of whatever it does.
+    func killWorker(_ name: String) { self.workers.kill(name) }
+
+    /// Process identifiers by name.
+    var workerProcesses: [(name: String, process: pid_t)] { self.workers.identifiers }
+
     /// CPU seconds of the first worker so far.
     func workerCPU() throws -> Double {
         guard let process = self.workers.first, let seconds = ResourceUsage.cpuSeconds(of: process) else {
             throw BenchmarkError("the worker has ended")
         }
         return seconds
+    }
+
+    /// Memory that the first worker has resident now, in bytes.
+    func workerResidentBytes() throws -> Int {
+        guard let process = self.workers.first, let bytes = ResourceUsage.residentBytes(of: "\(process)") else {
+            throw BenchmarkError("the worker has ended")
+        }
+        return bytes
     }
 
     /// The most memory that the first worker has had resident, in bytes.
@@ -122,8 +154,15 @@ final class KafkaStage: Sendable {
     }
 
     /// The next replies of any job; none if there are none for a second.
-    func nextReplies() async throws -> [Reply] {
-        try await self.replies.next(timeout: .seconds(1)).map { try Reply(decoding: $0.value ?? []) }
+    ///
+    /// - Parameter weigh: gets the size of each record that is a result.
+    func nextReplies(weigh: (Int) -> Void = { _ in }) async throws -> [Reply] {
+        try await self.replies.next(timeout: .seconds(1)).map { record in
+            let value = record.value ?? []
+            let reply = try Reply(decoding: value)
+            if case .result = reply { weigh(value.count) }
+            return reply
+        }
     }
 
     /// Waits for so many successful results.

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// CPU and wall-clock time of this process since its start.
@@ -65,6 +66,11 @@ struct ResourceUsage: Sendable {
     static func peakResidentBytes(of process: String = "self") -> Int? {
         contents(of: "/proc/\(process)/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
             .flatMap { Int($0.filter(\.isNumber)) }.map { $0 * 1024 }
+    }
+
+    /// Open file descriptors of a process, `nil` when there is no such process.
+    static func descriptors(of process: Int32) -> Int? {
+        (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd"))?.count
     }
 
     /// Makes the memory that is resident now the peak (proc(5), `clear_refs`). `false` if the kernel doesn't.

@@ -99,6 +99,9 @@ final class ChildProcess: Sendable {
         }
     }
 
+    /// Ends the program at once.
+    func endAtOnce() { self.send(SIGKILL) }
+
     /// Asks the program to end (SIGTERM) and waits for it; makes it end after `limit`.
     func stop(within limit: Duration = .seconds(15)) async {
         self.send(SIGTERM)

@@ -113,6 +113,16 @@ struct DeviceFarms: Sendable {
         throw BenchmarkError("\(open) of \(count) sessions are open after \(limit)")
     }
 
+    /// Waits until sessions have ended.
+    func waitForFewerSessions(than count: Int, within limit: Duration) async throws {
+        let end = ContinuousClock.now + limit
+        while ContinuousClock.now < end {
+            if try await self.counters().open < count { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        throw BenchmarkError("\(count) sessions are still open after \(limit)")
+    }
+
     private func order(_ farm: Farm, _ words: [String]) async throws -> String {
         try await ChildProcess(try SiblingProgram.url("tether-lab"), ["control", farm.control] + words)
             .output(within: .seconds(30))

@@ -9,9 +9,12 @@ struct CancelCommand: AsyncParsableCommand {
         abstract: "End a job: what waits at once, what runs as soon as the device lets go.",
         discussion: """
             Each task that had not ended gets a result with the outcome cancelled, or unknown if it was in the middle of a change. \
-            A job that no worker has seen yet is cancelled too, and its id stays so for as long as the longest deadline.
+            A job that no worker has seen yet is cancelled too, and its id stays so for as long as the longest deadline (24h). Returns when the order is \
+            written; the results follow on the job's reply topic.
 
-            Example: tether cancel --kafka localhost:9092 nightly-2026-11-22 router1 router2
+            Examples:
+              tether cancel nightly-2026-11-22
+              tether cancel --kafka localhost:9092 nightly-2026-11-22 router1 router2
             """
     )
 
@@ -31,7 +34,12 @@ struct CancelCommand: AsyncParsableCommand {
 struct CloseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "close",
-        abstract: "Close the sessions of devices, once nothing runs on them. The next task opens them anew."
+        abstract: "Close the sessions of devices, once nothing runs on them. The next task opens them anew.",
+        discussion: """
+            Returns when the order is written. What came of it: tether watch events --type session.closed
+
+            Example: tether close router1 router2
+            """
     )
 
     @OptionGroup var kafka: KafkaOptions
@@ -48,7 +56,12 @@ struct DrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drain",
         abstract:
-            "End a worker in order, as SIGTERM does: running tasks may end, results are published, devices given up."
+            "End a worker in order, as SIGTERM does: running tasks may end, results are published, devices given up.",
+        discussion: """
+            Returns when the order is written. A worker that is to come back under its name keeps its devices for --session-timeout.
+
+            Example: tether drain worker-1
+            """
     )
 
     @OptionGroup var kafka: KafkaOptions
@@ -72,7 +85,9 @@ private enum Order {
         } catch {
             throw ValidationError(error.description)
         }
-        let producer = try KafkaProducer(try kafka.configuration(), logger: log.logger("tether.control"))
+        let logger = log.quietLogger("tether.control")
+        try await kafka.check([kafka.topics.control], logger: logger)
+        let producer = try KafkaProducer(try kafka.configuration(), logger: logger)
         do {
             try await producer.send(
                 acknowledged: ProducerRecord(topic: kafka.topics.control, key: Array(control.key.utf8), value: value))

@@ -2,10 +2,13 @@ import ArgumentParser
 import Foundation
 import Kafka
 import Logging
+import Operations
 import Worker
 
 /// How to reach Kafka: the same for every command that does.
 struct KafkaOptions: ParsableArguments {
+    @OptionGroup var source: ConfigurationOptions
+
     @Option(
         name: .customLong("kafka"),
         help: ArgumentHelp(
@@ -13,31 +16,50 @@ struct KafkaOptions: ParsableArguments {
     )
     var servers: String?
 
-    @Option(help: "Prefix of Tether's own topics and consumer groups.")
-    var topicPrefix = "tether"
+    @Option(name: .customLong("topic-prefix"), help: Settings.topicPrefix.help("prefix"))
+    var givenTopicPrefix: String?
 
     @Option(
         name: .customLong("kafka-property"),
-        help: ArgumentHelp("Any librdkafka property, as name=value. May be repeated.", valueName: "name=value")
+        help: ArgumentHelp(
+            "Any librdkafka property, as name=value. May be repeated. Secrets belong into the configuration file or the environment: command lines can be seen by others.",
+            valueName: "name=value")
     )
     var properties: [String] = []
 
-    /// - Parameter clientID: Names the program in the broker's logs, metrics and quotas.
-    func configuration(clientID: String? = nil) throws -> KafkaConfiguration {
-        guard let servers = self.servers ?? ProcessInfo.processInfo.environment["TETHER_KAFKA"], !servers.isEmpty else {
-            throw ValidationError("No Kafka servers: give --kafka host:port or set TETHER_KAFKA.")
-        }
-        var properties: [String: String] = [:]
-        for property in self.properties {
-            guard let separator = property.firstIndex(of: "="), separator != property.startIndex else {
-                throw ValidationError("--kafka-property takes name=value.")
-            }
-            properties[String(property[..<separator])] = String(property[property.index(after: separator)...])
-        }
-        return KafkaConfiguration(
-            bootstrapServers: servers, clientID: clientID ?? "tether", properties: properties)
+    /// What the command line says, by the settings' keys.
+    var given: [String: String] {
+        var given: [String: String] = [:]
+        given[Settings.kafkaServers.key] = self.servers
+        given[Settings.topicPrefix.key] = self.givenTopicPrefix
+        return given
     }
 
+    /// All settings, with what other groups of options say.
+    func settings(_ others: [String: String] = [:]) throws -> Settings {
+        do {
+            return try Settings(
+                file: self.source.file, options: self.given.merging(others) { $1 }, properties: self.properties)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    /// So that everything else may rely on the settings.
+    func validate() throws {
+        _ = try self.settings()
+    }
+
+    /// - Parameter clientID: names the program in the broker's logs, metrics and quotas.
+    func configuration(clientID: String? = nil) throws -> KafkaConfiguration {
+        do {
+            return try self.settings().kafka(clientID: clientID)
+        } catch let error as SettingsError {
+            throw ValidationError(error.description)
+        }
+    }
+
+    var topicPrefix: String { (try? self.settings().value(Settings.topicPrefix)) ?? TopicNames().prefix }
     var topics: TopicNames { TopicNames(prefix: self.topicPrefix) }
 }
 
@@ -45,32 +67,33 @@ struct LogOptions: ParsableArguments {
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
-    func logger(_ label: String) -> Logger {
-        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = self.logLevel
+    @Option(help: Settings.logFormat.help("format"))
+    var logFormat = LogFormat.text
+
+    func logger(_ label: String) -> Logger { Self.logger(label, self.logLevel, self.logFormat) }
+
+    static func logger(_ label: String, _ level: Logger.Level, _ format: LogFormat) -> Logger {
+        var logger = Logger(label: label) { LineLogHandler(label: $0, format: format) }
+        logger.logLevel = level
         return logger
     }
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
+extension LogFormat: ExpressibleByArgument {}
 
 /// A time span on the command line: `500ms`, `30s`, `10m`, `2h`.
 struct TimeSpan: ExpressibleByArgument, CustomStringConvertible {
     var duration: Duration
 
-    var description: String { "\(self.duration.components.seconds)s" }
+    var description: String { SettingText.duration(self.duration) }
 
     init(_ duration: Duration) {
         self.duration = duration
     }
 
     init?(argument: String) {
-        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600)]
-        for (suffix, seconds) in units where argument.hasSuffix(suffix) {
-            guard let value = Double(argument.dropLast(suffix.count)), value > 0, value < 1e7 else { continue }
-            self.duration = .milliseconds(Int64(value * seconds * 1000))
-            return
-        }
-        return nil
+        guard argument.last?.isLetter == true, let duration = SettingText.duration(argument) else { return nil }
+        self.duration = duration
     }
 }

@@ -10,88 +10,167 @@ struct SubmitCommand: AsyncParsableCommand {
         commandName: "submit",
         abstract: "Send a job and show its results as they come.",
         discussion: """
-            On a terminal a progress line runs along; elsewhere, and with --json, only results are printed, one line each with --json.
+            The job comes from flags, from a file (-f), or from standard input. Results go to standard output, everything else to standard error: on a \
+            terminal a line with the progress, at the end a summary. --no-wait prints the job's id instead and ends.
 
-            Exit status: 0 every task succeeded; 1 at least one didn't, or the job was rejected; 3 results are missing after the deadline; \
-            64 the command line or the job is wrong.
+            Times are 500ms, 30s, 10m or 2h.
+
+            Ctrl-C leaves the job running and says how to look at it or cancel it; pressed again it ends this command. With --cancel-on-interrupt it \
+            cancels the job and waits for what comes of that.
+
+            Exit status: 0 every device succeeded; 1 some didn't; 3 the job was rejected, or its id was used before; 4 an outcome is unknown; \
+            64 wrong command line; 65 wrong job file; 69 Kafka can't be reached; 73 --save can't write; 124 results are missing after the deadline; \
+            130 interrupted.
 
             Examples:
-              tether submit --kafka localhost:9092 group:core -c 'show version' -c 'show clock'
-              tether submit --kafka localhost:9092 --job job.json --json
+              tether submit group:core -c 'show version' -c 'show clock'
+              tether submit 'access-*' --configure vlan.txt --dry-run
+              tether submit all --backup --save backups/today
+              tether submit router1 -c 'show clock' --check 'UTC'
+              tether submit -f job.yaml --deadline 30m --label ticket=CHG-1234
+              generate-job | tether submit --json | jq -c 'select(.type == "result")'
             """
     )
 
-    @OptionGroup var kafka: KafkaOptions
-    @OptionGroup var log: LogOptions
+    @OptionGroup var job: JobOptions
+    @OptionGroup(title: "Results") var output: OutputOptions
 
-    @Argument(help: "Devices, group:NAME, tag:NAME, glob patterns, or all.")
-    var targets: [String] = []
-    @Option(name: [.customShort("c"), .customLong("command")], help: "A command to run; several are run in order.")
-    var commands: [String] = []
-    @Option(
-        help: ArgumentHelp("A job as JSON, instead of targets and commands; - reads standard input.", valueName: "file")
-    )
-    var job: String?
-    @Option(help: "Job id. Default: a new one.")
-    var id: String?
-    @Option(help: "Topic for the replies. Default: Tether's own result topic.")
-    var replyTo: String?
-    @Option(help: "Until when the job is worth doing, from now: 30s, 10m, 2h.")
-    var deadline: TimeSpan?
-    @Option(help: "read, idempotent or change. Default: read when every command only reads.")
-    var effect: String?
-    @Option(help: "Name of a credential of the workers' store.")
-    var credential: String?
-    @Flag(help: "Send output while it comes.")
-    var stream = false
-    @Flag(help: "Print replies as they are on the topic, one JSON record a line.")
-    var json = false
     @Flag(inversion: .prefixedNo, help: "Wait for the results.")
     var wait = true
+    @Flag(help: "Ctrl-C cancels the job.")
+    var cancelOnInterrupt = false
+    @Option(
+        help: ArgumentHelp(
+            "Key of the job's record: jobs with the same key keep their order. Default: the job's id.", valueName: "key"
+        ))
+    var key: String?
+
+    @OptionGroup(title: "Kafka") var kafka: KafkaOptions
+    @OptionGroup var log: LogOptions
+
+    func validate() throws {
+        guard self.wait || (self.output.save == nil && !self.output.stream && !self.cancelOnInterrupt) else {
+            throw ValidationError("--save, --stream and --cancel-on-interrupt need the results: leave --no-wait out.")
+        }
+    }
 
     func run() async throws {
-        var job = try self.readJob()
-        if job.id == nil { job.id = "job-\(UUID().uuidString.lowercased())" }
+        let job = try self.job.job(stream: self.output.stream)
         let id = job.id ?? ""
-        let logger = self.log.logger("tether.submit")
+        let logger = self.log.quietLogger("tether.submit")
         let configuration = try self.kafka.configuration()
         let topic = job.replyTo ?? self.kafka.topics.results
-        let reader = self.wait ? try await KafkaReader(configuration, topic: topic, from: .end, logger: logger) : nil
-
-        var value: [UInt8] = []
-        job.encode(into: &value)
-        let producer = try KafkaProducer(configuration, logger: logger)
-        let position: (partition: Int32, offset: Int64)
-        do {
-            position = try await producer.send(
-                acknowledged: ProducerRecord(topic: self.kafka.topics.jobs, key: Array(id.utf8), value: value)
-            )
-        } catch {
-            await producer.close()
-            await reader?.close()
-            throw error
+        try await self.kafka.check(
+            self.wait ? [self.kafka.topics.jobs, topic] : [self.kafka.topics.jobs], logger: logger)
+        guard self.wait else {
+            let position = try await self.send(job, id: id, configuration, logger)
+            return self.show(id, position)
         }
-        await producer.close()
-        logger.debug("job written", metadata: ["partition": "\(position.partition)", "offset": "\(position.offset)"])
-        guard let reader else {
-            print(id)
-            return
-        }
-        var follower = JobFollower(id: id, printsJSON: self.json)
-        let patience = self.patience(for: job)
+        // Before the job is on its way: a folder that can't be written to is no reason to run it first.
+        let report = try self.output.report(job: id)
+        let reader = try await KafkaReader(configuration, topic: topic, from: .end, logger: logger)
         do {
-            try await follower.follow(reader, until: .now + patience)
+            _ = try await self.send(job, id: id, configuration, logger)
+            try await self.follow(job, id: id, reader, report)
         } catch {
             await reader.close()
             throw error
         }
         await reader.close()
-        follower.summarise()
-        switch follower.ending {
-        case .succeeded: return
-        case .failed: throw ExitCode(1)
-        case .incomplete: throw ExitCode(3)
+    }
+
+    private func send(_ job: Job, id: String, _ configuration: KafkaConfiguration, _ logger: Logger) async throws -> (
+        partition: Int32, offset: Int64
+    ) {
+        var value: [UInt8] = []
+        job.encode(into: &value)
+        return try await Self.produce(
+            ProducerRecord(topic: self.kafka.topics.jobs, key: Array((self.key ?? id).utf8), value: value),
+            configuration,
+            logger)
+    }
+
+    @discardableResult
+    private static func produce(
+        _ record: ProducerRecord, _ configuration: KafkaConfiguration, _ logger: Logger
+    ) async throws -> (partition: Int32, offset: Int64) {
+        let producer = try KafkaProducer(configuration, logger: logger)
+        do {
+            let position = try await producer.send(acknowledged: record)
+            await producer.close()
+            return position
+        } catch {
+            await producer.close()
+            throw error
         }
+    }
+
+    private func show(_ id: String, _ position: (partition: Int32, offset: Int64)) {
+        guard self.output.json else { return Console.line(id) }
+        Console.json { writer in
+            writer.object { writer in
+                writer.name("job")
+                writer.string(id)
+                writer.name("topic")
+                writer.string(self.kafka.topics.jobs)
+                writer.name("partition")
+                writer.integer(position.partition)
+                writer.name("offset")
+                writer.integer(position.offset)
+            }
+        }
+    }
+
+    // MARK: Waiting
+
+    private func follow(_ job: Job, id: String, _ reader: KafkaReader, _ report: JobReport) async throws {
+        let interruptions = Interruptions()
+        defer { interruptions.stop() }
+        let follower = JobFollower(
+            id: id, report: report, onInterruption: { tally in await self.interrupted(tally, report) },
+            interruptions: interruptions)
+        try await follower.follow(reader, until: .now + self.patience(for: job))
+        try report.finish()
+        if interruptions.hasBegun, self.cancelOnInterrupt { throw ExitStatus.interrupted.code }
+        let status = report.tally.status
+        if status != .success { throw status.code }
+    }
+
+    private func interrupted(_ tally: JobTally, _ report: JobReport) async {
+        let rest =
+            tally.expected.map { "\(max(0, $0 - tally.done)) of \($0) devices haven't ended" }
+            ?? "it is not yet accepted"
+        let id = Self.quoted(tally.job)
+        guard self.cancelOnInterrupt else {
+            report.say(
+                """
+                Interrupted. The job goes on: \(rest).
+                  cancel it:   tether cancel\(self.kafka.words) \(id)
+                  follow it:   tether watch\(self.kafka.words) \(id) --until-finished
+                Press Ctrl-C again to leave.
+                """)
+            return
+        }
+        report.say("Interrupted: cancelling the job, \(rest). Press Ctrl-C again to leave.")
+        do {
+            var value: [UInt8] = []
+            let order = Control.cancel(.init(job: tally.job))
+            order.encode(into: &value)
+            try await Self.produce(
+                ProducerRecord(topic: self.kafka.topics.control, key: Array(order.key.utf8), value: value),
+                self.kafka.configuration(), self.log.quietLogger("tether.submit"))
+        } catch {
+            report.say("The job could not be cancelled: \(error)")
+        }
+    }
+
+    /// For a shell, where it needs it.
+    private static func quoted(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || "-_.".utf8.contains(byte)
+        }
+        return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
     }
 
     /// A job's results are due by its deadline; a little longer for the way back.
@@ -101,58 +180,6 @@ struct SubmitCommand: AsyncParsableCommand {
         case .at(let milliseconds):
             .milliseconds(max(0, milliseconds - Int64(Date().timeIntervalSince1970 * 1000))) + .seconds(15)
         case nil: .seconds(600 + 15)
-        }
-    }
-
-    private func readJob() throws -> Job {
-        if let path = self.job {
-            guard self.targets.isEmpty, self.commands.isEmpty else {
-                throw ValidationError("Give either --job or targets and commands, not both.")
-            }
-            let data =
-                path == "-"
-                ? FileHandle.standardInput.readDataToEndOfFile()
-                : try Data(contentsOf: URL(fileURLWithPath: path))
-            var job = try Self.decode(Array(data))
-            job.id = self.id ?? job.id
-            job.replyTo = self.replyTo ?? job.replyTo
-            if self.stream { job.stream = true }
-            return job
-        }
-        guard !self.targets.isEmpty else {
-            throw ValidationError("No targets. Example: tether submit router1 -c 'show version'")
-        }
-        guard !self.commands.isEmpty else {
-            throw ValidationError("No commands. Example: tether submit router1 -c 'show version'")
-        }
-        var effect: Effect?
-        if let name = self.effect {
-            guard let known = Effect(rawValue: name) else {
-                throw ValidationError("There is no effect \(name); it is read, idempotent or change.")
-            }
-            effect = known
-        }
-        let job = Job(
-            id: self.id,
-            targets: self.targets,
-            operation: .run(self.commands.map { Command($0) }),
-            replyTo: self.replyTo,
-            stream: self.stream,
-            deadline: self.deadline.map { .after($0.duration) },
-            effect: effect,
-            credential: self.credential
-        )
-        // What was typed is held to the same rules as what is written by hand.
-        var bytes: [UInt8] = []
-        job.encode(into: &bytes)
-        return try Self.decode(bytes)
-    }
-
-    private static func decode(_ bytes: [UInt8]) throws -> Job {
-        do {
-            return try Job(decoding: bytes)
-        } catch {
-            throw ValidationError(error.description)
         }
     }
 }

@@ -7,14 +7,23 @@ struct TopicsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "topics",
         abstract: "Make and check Tether's topics.",
+        discussion: """
+            Examples:
+              tether topics create --partitions 64 --replication-factor 3 --min-insync-replicas 2
+              tether topics verify
+            """,
         subcommands: [Create.self, Verify.self]
     )
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Create the topics that are missing; the others stay as they are.",
-            discussion:
-                "Choose the partitions of the task topic once: they bound how many workers can share the devices, and adding some later moves devices."
+            discussion: """
+                Choose the partitions of the task topic once: they bound how many workers can share the devices, and adding some later moves devices. \
+                Run it again after an upgrade: it adds topics that are new.
+
+                Example: tether topics create --partitions 64 --replication-factor 3 --min-insync-replicas 2
+                """
         )
 
         @OptionGroup var kafka: KafkaOptions
@@ -23,8 +32,10 @@ struct TopicsCommand: AsyncParsableCommand {
         var partitions: Int32 = 32
         @Option(help: "Replicas of each partition; -1 takes the broker's default.")
         var replicationFactor: Int32 = -1
-        @Option(help: "min.insync.replicas of each topic.")
+        @Option(help: "min.insync.replicas of each topic. Default: the broker's.")
         var minInsyncReplicas: Int?
+        @Flag(help: "Print one JSON object for each topic.")
+        var json = false
 
         func run() async throws {
             guard self.partitions > 0 else { throw ValidationError("--partitions must be at least 1.") }
@@ -48,19 +59,37 @@ struct TopicsCommand: AsyncParsableCommand {
             }
             await admin.close()
             for topic in topics {
-                print(
-                    "\(topic.name)  \(outcome[topic.name] == .created ? "created, \(topic.partitions) partitions" : "exists")"
-                )
+                let isNew = outcome[topic.name] == .created
+                guard self.json else {
+                    Console.line("\(topic.name)  \(isNew ? "created, \(topic.partitions) partitions" : "exists")")
+                    continue
+                }
+                Console.json { writer in
+                    writer.object { writer in
+                        writer.name("topic")
+                        writer.string(topic.name)
+                        writer.name("created")
+                        writer.bool(isNew)
+                    }
+                }
             }
         }
     }
 
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Check that the topics exist. Exit status 1 when one is missing.")
+            abstract: "Check that the topics exist.",
+            discussion: """
+                Exit status: 0 all are there; 1 one is missing; 69 Kafka can't be reached.
+
+                Example: tether topics verify --json
+                """
+        )
 
         @OptionGroup var kafka: KafkaOptions
         @OptionGroup var log: LogOptions
+        @Flag(help: "Print one JSON object for each topic.")
+        var json = false
 
         func run() async throws {
             let admin = try KafkaAdmin(try self.kafka.configuration(), logger: self.log.logger("tether.topics"))
@@ -72,19 +101,42 @@ struct TopicsCommand: AsyncParsableCommand {
                 throw error
             }
             await admin.close()
-            var isComplete = true
+            self.json ? self.printJSON(found) : self.print(found)
+            guard self.kafka.topics.all.allSatisfy({ found[$0] != nil }) else { throw ExitStatus.failed.code }
+        }
+
+        private func print(_ found: [String: KafkaAdmin.TopicDescription]) {
+            var table = Table([.init("topic"), .init("partitions", .right), .init("replicas", .right), .init("")])
             for name in self.kafka.topics.all {
-                if let topic = found[name] {
-                    print("\(name)  \(topic.partitions) partitions, \(topic.replicationFactor) replicas")
-                    if topic.replicationFactor == 1 {
-                        print("  warning: one replica; the loss of one broker loses jobs and results")
+                guard let topic = found[name] else {
+                    table.add([.init(name), "", "", .init("missing", .bad)])
+                    continue
+                }
+                let warning = "one replica: the loss of one broker loses jobs and results"
+                table.add([
+                    .init(name), "\(topic.partitions)", "\(topic.replicationFactor)",
+                    topic.replicationFactor == 1 ? .init(warning, .warning) : "",
+                ])
+            }
+            table.print()
+        }
+
+        private func printJSON(_ found: [String: KafkaAdmin.TopicDescription]) {
+            for name in self.kafka.topics.all {
+                Console.json { writer in
+                    writer.object { writer in
+                        writer.name("topic")
+                        writer.string(name)
+                        writer.name("exists")
+                        writer.bool(found[name] != nil)
+                        guard let topic = found[name] else { return }
+                        writer.name("partitions")
+                        writer.integer(topic.partitions)
+                        writer.name("replicas")
+                        writer.integer(topic.replicationFactor)
                     }
-                } else {
-                    isComplete = false
-                    print("\(name)  missing")
                 }
             }
-            if !isComplete { throw ExitCode(1) }
         }
     }
 }

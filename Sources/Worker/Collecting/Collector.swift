@@ -29,12 +29,16 @@ final class Collector: KafkaConsumerDelegate {
     private let configuration: WorkerConfiguration
     private let producer: KafkaProducer
     private let replyTopics: ReplyTopics
+    private let telemetry: Telemetry
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
 
-    init(configuration: WorkerConfiguration, producer: KafkaProducer, logger: Logger) {
+    init(
+        configuration: WorkerConfiguration, producer: KafkaProducer, telemetry: Telemetry = Telemetry(), logger: Logger
+    ) {
         self.configuration = configuration
         self.producer = producer
+        self.telemetry = telemetry
         self.replyTopics = ReplyTopics(producer: producer)
         self.logger = logger
     }
@@ -140,6 +144,9 @@ final class Collector: KafkaConsumerDelegate {
                 try self.producer.sendOffsets(work.offsets, of: consumer)
             }
             self.done(work)
+            for reply in replies {
+                self.telemetry.metrics.wrote(WrittenRecord(reply, self.configuration.topics))
+            }
         } catch  where error.isFatal {
             self.state.withLockedValue { $0.failure = error }
             self.logger.critical("collecting can't go on", metadata: ["error": "\(error)"])

@@ -22,8 +22,19 @@ package struct TopicNames: Sendable, Hashable {
         [self.jobs, self.tasks, self.results, self.progress, self.control, self.events, self.deadLetters]
     }
 
-    /// Whether a job may ask for its replies there: never among the records that workers act on.
-    package func mayReceiveReplies(_ topic: String) -> Bool {
-        topic == self.results || !topic.hasPrefix("\(self.prefix).")
+    /// Whether a topic is Tether's own: never for replies, but for the one that is made for them.
+    func isOwn(_ topic: String) -> Bool { topic.hasPrefix("\(self.prefix).") }
+
+    /// Kafka's rule for topic names.
+    static func isTopicName(_ text: String) -> Bool {
+        (1...249).contains(text.utf8.count) && text != "." && text != ".."
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
     }
 }

@@ -1,3 +1,4 @@
+import Jobs
 import Kafka
 
 /// What a worker process needs to know. All defaults are in the initialiser.
@@ -49,6 +50,12 @@ package struct WorkerConfiguration: Sendable {
     package var maximumRememberedJobs: Int
     /// Whether jobs may name `user@host:port` targets that are not in the inventory.
     package var allowsAdHocTargets: Bool
+    /// Topics that jobs may name for their replies, besides Tether's own result topic. The policy's list for a job's topic takes its place.
+    package var replyTopics: [NamePattern]
+    /// Networks that may be reached for files although they aren't public. A policy's take their place.
+    package var urlNetworks: [AddressRange]
+    /// What jobs may do, by the topic they come from; `nil`: whatever the inventory allows, for jobs from the one job topic.
+    package var policy: PolicySource?
     /// Bytes of task records that one job may fan out to.
     package var maximumFanOutBytes: Int
     /// Targets that one job may come to.
@@ -58,6 +65,8 @@ package struct WorkerConfiguration: Sendable {
     package var collectionGrace: Duration
     /// The folder that jobs may read files from and write files to; `nil`: none.
     package var artifacts: String?
+    /// What opens sealed credentials; `nil`: nothing does.
+    package var sealingKeys: SealingKeys?
     /// Bytes of one file that is fetched from an address.
     package var maximumFileBytes: Int64
     /// Bytes of one file that is sent in `output` records.
@@ -81,10 +90,14 @@ package struct WorkerConfiguration: Sendable {
         duplicateWindow: Duration = .seconds(3600),
         maximumRememberedJobs: Int = 200_000,
         allowsAdHocTargets: Bool = false,
+        replyTopics: [NamePattern] = [NamePattern("*.results"), NamePattern("*.replies")],
+        urlNetworks: [AddressRange] = [],
+        policy: PolicySource? = nil,
         maximumFanOutBytes: Int = 256 * 1024 * 1024,
         maximumTargets: Int = 100_000,
         collectionGrace: Duration = .seconds(600),
         artifacts: String? = nil,
+        sealingKeys: SealingKeys? = nil,
         maximumFileBytes: Int64 = 8 << 30,
         maximumInlineFileBytes: Int64 = 64 << 20
     ) {
@@ -105,11 +118,33 @@ package struct WorkerConfiguration: Sendable {
         self.duplicateWindow = duplicateWindow
         self.maximumRememberedJobs = maximumRememberedJobs
         self.allowsAdHocTargets = allowsAdHocTargets
+        self.replyTopics = replyTopics
+        self.urlNetworks = urlNetworks
+        self.policy = policy
         self.maximumFanOutBytes = maximumFanOutBytes
         self.maximumTargets = maximumTargets
         self.collectionGrace = collectionGrace
         self.artifacts = artifacts
+        self.sealingKeys = sealingKeys
         self.maximumFileBytes = maximumFileBytes
         self.maximumInlineFileBytes = maximumInlineFileBytes
+    }
+}
+
+extension WorkerConfiguration {
+    /// The topics that jobs are taken from.
+    package var jobTopics: [String] { self.policy?.current.topicNames ?? [self.topics.jobs] }
+
+    /// Whether a job may ask for its replies there: never among the records that workers act on.
+    func mayReceiveReplies(_ topic: String, by policy: TopicPolicy?) -> Bool {
+        if topic == self.topics.results { return true }
+        guard !self.topics.isOwn(topic), !self.jobTopics.contains(topic) else { return false }
+        return (policy?.replyTopics ?? self.replyTopics).contains { $0.matches(topic) }
+    }
+
+    /// Which addresses files may be fetched from and written to for a task.
+    func urlAccess(for task: DeviceTask) -> URLAccess {
+        guard let policy = self.policy?.current else { return URLAccess(networks: self.urlNetworks) }
+        return task.source.flatMap { policy.topics[$0]?.urls } ?? URLAccess(hosts: [])
     }
 }

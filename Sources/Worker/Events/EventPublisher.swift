@@ -58,6 +58,8 @@ final class EventPublisher: Sendable {
         self.logger = logger
     }
 
+    var statistics: KafkaStatistics? { self.producer.statistics }
+
     var figures: Figures {
         self.state.withLockedValue { Figures(waiting: $0.queue.count + $0.sent, dropped: $0.dropped) }
     }

@@ -17,6 +17,8 @@ struct AssignedTask: Sendable {
     var queued: Duration
     /// When the task's deadline is up.
     var deadline: ContinuousClock.Instant
+    /// Where tasks are traced.
+    var trace: TaskTrace?
 
     /// One taking of a record: after another rebalance the same record is another one.
     struct Identity: Hashable, Sendable {

@@ -13,9 +13,11 @@ extension Executor {
         do {
             try await consumer.commit(commits)
         } catch {
+            self.telemetry.metrics.failedCommits.increment()
             self.commitFailed(commits)
             throw error
         }
+        self.telemetry.metrics.commitDuration.record(duration: .now - sent)
         self.state.withLockedValue { $0.membership.prove(sent: sent) }
         self.committed(commits)
     }
@@ -38,16 +40,19 @@ extension Executor {
         let commits = self.takeCommits()
         if !entries.isEmpty || !commits.isEmpty {
             let failures = Outbox.Failures()
+            let sent = ContinuousClock.now
             do {
                 try await Self.blocking { [producer, replyTopics] () throws(KafkaError) in
                     try outbox.write(entries, commits, producer, replyTopics, failures, consumer)
                 }
             } catch {
+                self.telemetry.metrics.failedCommits.increment()
                 outbox.putBack(entries, failures, deadLetters: self.configuration.topics.deadLetters)
                 self.commitFailed(commits)
                 if error.isFatal { self.fail(error) }
                 throw error
             }
+            self.telemetry.metrics.commitDuration.record(duration: .now - sent)
             self.committed(commits)
             self.settled(entries, commits)
         }
@@ -72,6 +77,9 @@ extension Executor {
     }
 
     private func settled(_ entries: [Outbox.Entry], _ commits: [CommittedOffset]) {
+        for entry in entries {
+            for record in entry.records { self.publisher.count(record) }
+        }
         self.state.withLockedValue { state in
             for task in entries.compactMap(\.settlement) {
                 guard state.partitions[task.partition]?.grant == task.grant else { continue }
@@ -113,6 +121,7 @@ extension Executor {
     private func committed(_ commits: [CommittedOffset]) {
         let hasOpened = self.state.withLockedValue { state in
             var hasOpened = false
+            state.lastCommit = .now
             // Commits of an earlier grant can't be under way: partitions are only granted after the last commit of those who had them.
             for commit in commits where state.partitions[commit.topicPartition]?.isOpened == false {
                 state.partitions[commit.topicPartition]?.isOpened = true

@@ -86,6 +86,7 @@ extension Executor {
     func end(_ assigned: AssignedTask, _ end: TaskEnd) async {
         switch end {
         case .abandoned(let retracted):
+            assigned.trace?.leave("given up; its next owner goes on")
             guard retracted else { return }
             self.state.withLockedValue { state in
                 guard state.partitions[assigned.partition]?.grant == assigned.grant else { return }
@@ -93,26 +94,34 @@ extension Executor {
             }
         case .elsewhere(let home):
             guard await self.confirm(assigned, before: .end) else { return }
+            self.telemetry.metrics.forwardedTasks.increment()
+            assigned.trace?.leave("forwarded to partition \(home)")
             await self.forward(assigned, to: home)
         case .result(var result):
             // Who may have been replaced publishes nothing.
             guard await self.confirm(assigned, before: .end) else { return }
             result.owner = DeviceResult.Owner(worker: self.configuration.name, generation: assigned.grant)
-            self.log(result)
+            self.log(result, of: assigned.task)
+            self.telemetry.metrics.ended(result, of: assigned.task.operation)
+            self.telemetry.failures.note(result, of: assigned.task)
             let record = ReplyRoute(of: assigned.task).record(for: .result(result), job: assigned.task.job)
             let progress = assigned.task.index.map { index in
                 JobProgress.ended(.init(job: assigned.task.job, index: index, outcome: result.outcome))
                     .record(topic: self.configuration.topics.progress, key: assigned.task.job)
             }
             await self.publish(record, then: progress, settling: Settlement(assigned))
+            assigned.trace?.end(result)
         }
     }
 
-    func log(_ result: DeviceResult) {
+    /// One line for each task.
+    func log(_ result: DeviceResult, of task: DeviceTask) {
+        guard self.logger.logLevel <= .info else { return }
         var metadata: Logger.Metadata = [
-            "job": "\(result.job)", "device": "\(result.device)", "outcome": "\(result.outcome.rawValue)",
-            "attempts": "\(result.attempts)",
+            "job": "\(result.job)", "task": "\(result.task)", "device": "\(result.device)",
+            "outcome": "\(result.outcome.rawValue)", "attempts": "\(result.attempts)",
         ]
+        if let trace = task.echo.traceID { metadata["trace"] = "\(trace)" }
         if let session = result.session { metadata["session"] = "\(session.id)" }
         if let error = result.error { metadata["error"] = "\(error.code)" }
         self.logger.info("task ended", metadata: metadata)

@@ -63,6 +63,11 @@ extension Executor {
                 self.logger.warning("can't pause", metadata: ["error": "\(error)"])
             }
         }
+        if let tracing = self.telemetry.tracing {
+            for index in accepted.indices { tracing.begin(&accepted[index]) }
+            for index in crashed.indices { tracing.begin(&crashed[index]) }
+            for index in cancelled.indices { tracing.begin(&cancelled[index]) }
+        }
         for (record, grant, misfit) in misfits { self.settle(record, grant: grant, misfit) }
         for assigned in crashed { self.reportCrash(assigned) }
         for assigned in cancelled { Task { await self.end(assigned, .cancelledBeforeStart(assigned)) } }
@@ -87,7 +92,8 @@ extension Executor {
             ]
         )
         let letter = DeadLetter.record(
-            for: record, topic: self.configuration.topics.deadLetters, code: misfit.code, reason: misfit.message)
+            for: record, topic: self.configuration.topics.deadLetters, code: misfit.code, reason: misfit.message,
+            holdsSecret: misfit.holdsSecret)
         let task = Settlement(partition: record.topicPartition, offset: record.offset, grant: grant)
         Task { await self.publish(letter, settling: task) }
     }
@@ -118,7 +124,9 @@ extension Executor {
     }
 
     var services: LaneGroup.Services {
-        let runner = TaskRunner(configuration: self.configuration, client: self.client, publisher: self.publisher)
+        let runner = TaskRunner(
+            configuration: self.configuration, client: self.client, publisher: self.publisher,
+            metrics: self.telemetry.metrics)
         return LaneGroup.Services(
             run: { assigned, interruption in
                 guard await self.confirm(assigned, before: .start) else { return .abandoned(retracted: true) }

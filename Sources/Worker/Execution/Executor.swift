@@ -31,6 +31,7 @@ final class Executor: KafkaConsumerDelegate {
         var finishedTasks = 0
         var takenTasks = 0
         var lastProgress: ContinuousClock.Instant = .now
+        var lastCommit: ContinuousClock.Instant = .now
         /// Partitions of the task topic, as far as known: by them devices have their homes. Never falls.
         var taskPartitions: Int32?
         /// The number that the devices' sessions have been looked through for.
@@ -50,6 +51,7 @@ final class Executor: KafkaConsumerDelegate {
     let client: DeviceClient
     let publisher: ReplyPublisher
     let producer: KafkaProducer
+    let telemetry: Telemetry
     let logger: Logger
     let state: NIOLockedValueBox<State>
     let lanes: LaneTable
@@ -60,10 +62,14 @@ final class Executor: KafkaConsumerDelegate {
     /// Whose sessions are kept open. Held while the set is found out and handed on, so that an older one never follows a newer one.
     let warm = NIOLockedValueBox<Set<String>>([])
 
-    init(configuration: WorkerConfiguration, client: DeviceClient, producer: KafkaProducer, logger: Logger) {
+    init(
+        configuration: WorkerConfiguration, client: DeviceClient, producer: KafkaProducer,
+        telemetry: Telemetry = Telemetry(), logger: Logger
+    ) {
         self.configuration = configuration
         self.client = client
         self.producer = producer
+        self.telemetry = telemetry
         self.logger = logger
         self.replyTopics = ReplyTopics(producer: producer)
         let committer = Committer(interval: configuration.commitInterval, logger: logger)
@@ -71,7 +77,9 @@ final class Executor: KafkaConsumerDelegate {
         let outbox =
             configuration.resultDelivery == .exactlyOnce ? Outbox(filled: { committer.commitSoon() }) : nil
         self.outbox = outbox
-        self.publisher = ReplyPublisher(producer: producer, outbox: outbox, logger: logger)
+        self.publisher = ReplyPublisher(
+            producer: producer, outbox: outbox, topics: configuration.topics, metrics: telemetry.metrics, logger: logger
+        )
         self.lanes = LaneTable()
         self.state = NIOLockedValueBox(
             State(
@@ -87,15 +95,34 @@ final class Executor: KafkaConsumerDelegate {
     var progress: WorkerStatus.Execution {
         let warmDevices = self.warm.withLockedValue { $0.count }
         return self.state.withLockedValue { state in
-            WorkerStatus.Execution(
-                partitions: state.partitions.keys.sorted(),
-                unfinishedTasks: state.partitions.values.reduce(0) { $0 + $1.ledger.unfinishedCount },
+            let partitions = state.partitions.sorted { $0.key < $1.key }
+            let windows = partitions.map { name, partition in
+                WorkerStatus.Window(
+                    partition: name.partition, base: partition.ledger.base, span: partition.ledger.span,
+                    unfinished: partition.ledger.unfinishedCount, isPaused: partition.isPaused,
+                    isDraining: partition.isDraining)
+            }
+            return WorkerStatus.Execution(
+                partitions: partitions.map(\.key),
+                unfinishedTasks: windows.reduce(0) { $0 + $1.unfinished },
                 takenTasks: state.takenTasks,
                 finishedTasks: state.finishedTasks,
                 warmDevices: warmDevices,
-                sinceProgress: .now - state.lastProgress
+                sinceProgress: .now - state.lastProgress,
+                windows: windows,
+                windowLimit: self.windowLimit,
+                unacknowledged: partitions.reduce(0) { $0 + $1.value.unacknowledged },
+                hasUncommitted: partitions.contains { $0.value.ledger.isDirty },
+                sinceCommit: .now - state.lastCommit
             )
         }
+    }
+
+    /// Devices with a task that waits or runs.
+    func laneStatus() async -> [LaneStatus] {
+        var lanes: [LaneStatus] = []
+        for group in self.lanes.groups { lanes += await group.status() }
+        return lanes
     }
 
     // MARK: Consumer delegate
@@ -142,6 +169,7 @@ final class Executor: KafkaConsumerDelegate {
                 )
             }
             state.lastProgress = .now
+            state.lastCommit = .now
         }
         self.logger.info(
             "partitions assigned",

@@ -40,6 +40,7 @@ actor LaneGroup {
         var assigned: AssignedTask
         var work: Task<Void, Never>
         var interruption: InterruptionFlag
+        let since = ContinuousClock.now
     }
 
     nonisolated let eventLoop: any EventLoop
@@ -106,6 +107,22 @@ actor LaneGroup {
         }
     }
 
+    /// The lanes as they are, in no order.
+    func status() -> [LaneStatus] {
+        let now = ContinuousClock.now
+        return self.lanes.map { device, lane in
+            LaneStatus(
+                device: device,
+                waiting: lane.waiting.count,
+                running: lane.running.map {
+                    LaneStatus.Running(
+                        job: $0.assigned.task.job, operation: $0.assigned.task.operation.type, age: now - $0.since,
+                        left: $0.assigned.deadline - now)
+                }
+            )
+        }
+    }
+
     /// Closes a device's session, after the task that runs on it now.
     func close(_ device: String) {
         if self.lanes[device]?.running != nil {
@@ -131,6 +148,7 @@ actor LaneGroup {
         }
         let flag = InterruptionFlag()
         let work = Task(executorPreference: self.executor) {
+            assigned.trace?.record("wait for the device", from: assigned.taken)
             let end = await self.services.run(assigned) { flag.value }
             await self.services.end(assigned, end)
             await self.ended(on: device)

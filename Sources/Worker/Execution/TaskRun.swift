@@ -14,6 +14,8 @@ struct TaskRun: Sendable {
     var commands: [CommandOutcome] = []
     var detail: OperationDetail?
     var session: DeviceResult.SessionDescription?
+    /// Bytes of output that the task's commands may print together; `nil`: as many as the worker takes from one command.
+    var outputLimit: Int?
     /// Of the next `output` record.
     var nextSequence = 0
     private var inlineRoom: Int
@@ -32,6 +34,11 @@ struct TaskRun: Sendable {
         self.detail = nil
         self.inlineRoom = self.inlineLimit
         if self.commandsBegan == nil { self.commandsBegan = .now }
+    }
+
+    /// Bytes that may still be printed; `nil`: without bound.
+    var outputRoom: Int? {
+        self.outputLimit.map { limit in max(0, limit - self.commands.reduce(0) { $0 + $1.outputBytes }) }
     }
 
     mutating func takeInlineRoom(for output: [UInt8]) -> Bool {

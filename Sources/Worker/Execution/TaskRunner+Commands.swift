@@ -1,7 +1,9 @@
 import Crypto
 import Devices
 import Jobs
+import NIOConcurrencyHelpers
 import NIOCore
+import Tracing
 
 /// `run`, `sequence` and `check`.
 extension TaskRunner {
@@ -38,7 +40,20 @@ extension TaskRunner {
                 eventLoop: session.eventLoop)
             : nil
         var output: (@Sendable (ByteBuffer) -> Void)?
-        if let stream { output = { stream.append($0) } }
+        if let stream {
+            let room = NIOLockedValueBox(run.outputRoom ?? .max)
+            output = { piece in
+                let fits = room.withLockedValue { room in
+                    guard piece.readableBytes <= room else {
+                        room = 0
+                        return false
+                    }
+                    room -= piece.readableBytes
+                    return true
+                }
+                if fits { stream.append(piece) }
+            }
+        }
         let result: CommandResult
         do {
             result = try await session.run(DeviceCommand(command, of: task), output: output)
@@ -55,6 +70,7 @@ extension TaskRunner {
         }
         if let stream { run.nextSequence = await stream.finish() }
         run.hasSent = true
+        try await self.checkRoom(for: result.output, of: command.text, result.elapsed, &run)
         let refusal = result.refusal
         await self.record(result, error: refusal, wasStreamed: stream != nil, run: &run)
         if let refusal { throw .rejected(refusal) }
@@ -79,6 +95,9 @@ extension TaskRunner {
                 name: finding.assertion.name, command: finding.assertion.command.text,
                 failure: finding.failure.map { run.takeInlineText($0).text })
         }
+        for answer in result.results {
+            try await self.checkRoom(for: answer.output, of: answer.command, answer.elapsed, &run)
+        }
         run.detail = .check(CheckDetail(findings))
         for answer in result.results { await self.record(answer, error: answer.refusal, run: &run) }
         let failures = findings.filter { $0.failure != nil }
@@ -91,6 +110,23 @@ extension TaskRunner {
     }
 
     // MARK: Recording
+
+    /// What the policy of the job's topic doesn't allow to be sent, isn't.
+    /// - Throws: `output.too_large`.
+    func checkRoom(
+        for output: [UInt8], of command: String, _ elapsed: Duration, _ run: inout TaskRun
+    ) async throws(Failure) {
+        guard let room = run.outputRoom, output.count > room else { return }
+        let error = ErrorDescription(
+            .outputTooLarge,
+            "\(run.assigned.task.device): the policy allows \(run.outputLimit ?? 0) bytes of output for a task (limits.output), and this command's \(output.count) are more than are left"
+        )
+        var outcome = CommandOutcome(command: command, outcome: .failed, elapsed: elapsed, error: error)
+        outcome.outputBytes = output.count
+        outcome.outputSHA256 = SHA256.hash(data: output).hexadecimal
+        run.commands.append(outcome)
+        throw .rejected(error)
+    }
 
     /// Adds an answer of the device to the run.
     func record(
@@ -116,6 +152,8 @@ extension TaskRunner {
         wasStreamed: Bool = false,
         run: inout TaskRun
     ) async {
+        self.metrics.command(outcome.outcome, outcome.elapsed)
+        if let trace = run.assigned.trace { self.trace(outcome, as: run.commands.count, of: run.assigned.task, trace) }
         var outcome = outcome
         outcome.outputBytes = output.count
         if run.takeInlineRoom(for: output) {
@@ -129,6 +167,16 @@ extension TaskRunner {
             }
         }
         run.commands.append(outcome)
+    }
+
+    private func trace(_ outcome: CommandOutcome, as index: Int, of task: DeviceTask, _ trace: TaskTrace) {
+        let end = ContinuousClock.now
+        var attributes: SpanAttributes = ["tether.command.index": .int64(Int64(index))]
+        // What changes something may hold a secret. What only reads doesn't.
+        if task.effect == .read { attributes["tether.command"] = outcome.command }
+        if let status = outcome.exitStatus { attributes["process.exit.code"] = Int(status) }
+        trace.record(
+            "command", .client, from: end - outcome.elapsed, to: end, error: outcome.error, attributes: attributes)
     }
 }
 

@@ -61,6 +61,7 @@ extension TaskRunner {
         do throws(DeviceError) { backup = try await session.backup() } catch { throw .device(error) }
         run.hasSent = true
         let bytes = backup.parts.flatMap(\.output)
+        if let part = backup.parts.first { try await self.checkRoom(for: bytes, of: part.command, part.elapsed, &run) }
         var detail = BackupDetail(
             platform: backup.platform, takenAt: Int64(backup.takenAt.timeIntervalSince1970 * 1000),
             size: Int64(bytes.count), sha256: SHA256.hash(data: bytes).hexadecimal)
@@ -103,6 +104,9 @@ extension TaskRunner {
             throw .device(error)
         }
         run.hasSent = true
+        if let part = result.parts.first {
+            try await self.checkRoom(for: result.parts.flatMap(\.output), of: part.command, part.elapsed, &run)
+        }
         let (unified, isCut) = run.takeInlineText(result.unified)
         run.detail = .diff(
             DiffDetail(unified: unified, isCut: isCut, removed: result.removed, added: result.added))

@@ -47,7 +47,8 @@ extension TaskRunner {
                 detail.file = name
             case .url(let url):
                 let deadline = NIODeadline.now() + TimeAmount(run.assigned.deadline - .now)
-                try await WebFiles.put(path, to: url, size: receipt.size, deadline: deadline)
+                try await WebFiles.put(
+                    path, to: url, size: receipt.size, access: files.access, deadline: deadline)
                 detail.wasPut = true
             case .inline:
                 detail.command = run.commands.count

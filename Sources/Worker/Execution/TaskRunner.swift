@@ -10,6 +10,7 @@ struct TaskRunner: Sendable {
     let configuration: WorkerConfiguration
     let client: DeviceClient
     let publisher: ReplyPublisher
+    let metrics: WorkerMetrics
 
     /// - Parameters:
     ///   - begin: called before the first byte of a change; returns when the note that it has begun is safe, throws if it can't be.
@@ -28,6 +29,10 @@ struct TaskRunner: Sendable {
         } catch {
             return .result(run.result(.rejected, error: error.description))
         }
+        if let denial = self.denial(of: assigned.task, on: device) {
+            return .result(run.result(.rejected, error: ErrorDescription(.policyDenied, denial.message)))
+        }
+        run.outputLimit = assigned.task.source.flatMap { self.configuration.policy?.current.topics[$0]?.limits.output }
         if case .close = assigned.task.operation {
             run.attempts = 1
             await self.client.close(device.name)
@@ -102,21 +107,25 @@ struct TaskRunner: Sendable {
         begin: () async throws(KafkaError) -> Void
     ) async throws(Failure) {
         let task = run.assigned.task
+        let trace = run.assigned.trace
+        let start = ContinuousClock.now
+        var hasSession = false
         let outcome: Result<Void, Failure>
         do {
-            if let name = task.credential {
+            if let chosen = task.credential {
                 // Another user's session: opened for this task alone, and never the one that other jobs use.
-                guard let credential = self.client.credential(named: name) else {
-                    throw DeviceError(
-                        code: "credential.missing", message: "this worker has no credential named \(name)")
-                }
+                let credential = try self.credential(chosen, of: task)
                 outcome = try await self.client.withTemporarySession(for: device, credential: credential) { session in
-                    await self.perform(
+                    trace?.record("login", .client, from: start)
+                    hasSession = true
+                    return await self.perform(
                         on: session, wasOpen: false, run: &run, files: &files, confirm: confirm, begin: begin)
                 }
             } else {
                 let wasOpen = self.client.hasSession(device.name)
                 outcome = try await self.client.withSession(for: device) { session in
+                    if !wasOpen { trace?.record("login", .client, from: start) }
+                    hasSession = true
                     let outcome = await self.perform(
                         on: session, wasOpen: wasOpen, run: &run, files: &files, confirm: confirm, begin: begin)
                     await session.endWork()
@@ -124,6 +133,7 @@ struct TaskRunner: Sendable {
                 }
             }
         } catch let error as DeviceError {
+            if !hasSession { trace?.record("login", .client, from: start, error: error.description) }
             throw .device(error)
         } catch {
             throw .device(DeviceError(code: "internal", message: "\(device.name): an unforeseen error: \(error)"))
@@ -264,6 +274,23 @@ struct TaskRunner: Sendable {
             if let platform = task.platform { device.platform = platform }
         }
         return device
+    }
+
+    /// The owner's own word. The router asked the same when it made the task, but the policy may have become another one since.
+    private func denial(of task: DeviceTask, on device: Device) -> PolicyDenial? {
+        guard let policy = self.configuration.policy?.current else { return nil }
+        let inventory = self.client.inventory
+        let target: PolicyTarget
+        var platforms = [device.platform]
+        if let address = task.address, let adHoc = inventory.adHocTarget(address) {
+            target = PolicyTarget(adHoc, in: inventory)
+            platforms.append(inventory[adHoc.name]?.platform ?? inventory.defaultPlatform)
+        } else {
+            target = PolicyTarget(device, in: inventory)
+            if let own = inventory[task.device]?.platform { platforms.append(own) }
+        }
+        return policy.denial(
+            of: task, on: Set(platforms).map { PolicyPlatform($0, self.client.platform(named: $0)) }, target)
     }
 
     /// Waits before another attempt: exponential from `retry_delay`, with jitter so that a fleet doesn't knock in step. False when cancelled.

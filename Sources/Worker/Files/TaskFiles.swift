@@ -15,6 +15,8 @@ struct TaskFiles: Sendable {
     private var scratch: ScratchFolder?
     private var open: [ArtifactStore.OpenFile] = []
     private let store: ArtifactStore?
+    /// Which addresses may be used.
+    let access: URLAccess
 
     private static let maximumBaselineBytes: Int64 = 64 << 20
 
@@ -24,7 +26,8 @@ struct TaskFiles: Sendable {
         for task: DeviceTask, _ configuration: WorkerConfiguration, deadline: NIODeadline
     ) async throws(DeviceError) -> TaskFiles {
         let steps = if case .steps(let steps) = task.operation { steps } else { [task.operation] }
-        var files = TaskFiles(store: configuration.artifacts.map { ArtifactStore(root: $0) })
+        var files = TaskFiles(
+            store: configuration.artifacts.map { ArtifactStore(root: $0) }, access: configuration.urlAccess(for: task))
         do throws(DeviceError) {
             // First what costs nothing: a job that is refused fetches nothing.
             let names = DestinationName(of: task)
@@ -44,8 +47,9 @@ struct TaskFiles: Sendable {
         }
     }
 
-    private init(store: ArtifactStore?) {
+    private init(store: ArtifactStore?, access: URLAccess) {
         self.store = store
+        self.access = access
     }
 
     /// Whether an error is the refusal of a job, and not a failure of its work.
@@ -83,9 +87,12 @@ struct TaskFiles: Sendable {
         var destination: Jobs.Operation.Destination?
         switch step {
         case .upload(let upload):
-            if case .file(let path, _) = upload.source {
+            switch upload.source {
+            case .file(let path, _):
                 _ = try self.required()
                 _ = try ArtifactStore.components(of: path)
+            case .url(let url, _): try self.access.check(url)
+            case .inline: break
             }
         case .diff(let diff):
             if case .file(let path) = diff.baseline {
@@ -102,7 +109,10 @@ struct TaskFiles: Sendable {
             let path = names.path(template)
             _ = try ArtifactStore.components(of: path)
             self.destinations[index] = .file(path)
-        case .url(let template): self.destinations[index] = .url(names.url(template))
+        case .url(let template):
+            let url = names.url(template)
+            try self.access.check(url)
+            self.destinations[index] = .url(url)
         case .inline, nil: break
         }
     }
@@ -138,7 +148,7 @@ struct TaskFiles: Sendable {
             self.sources[index] = file.path
         case .url(let url, let sha256):
             let path = try await self.folder().file("source-\(index)")
-            try await WebFiles.get(url, to: path, sha256: sha256, limit: limit, deadline: deadline)
+            try await WebFiles.get(url, to: path, sha256: sha256, limit: limit, access: self.access, deadline: deadline)
             self.sources[index] = path
         }
     }

@@ -8,21 +8,22 @@ import NIOPosix
 
 /// Files behind `http` and `https` addresses, streamed from and to the disk.
 ///
-/// An address's query may be a secret (pre-signed addresses of object stores): it stands in no message.
+/// Which addresses may be used says ``URLAccess``. An address's query may be a secret (pre-signed addresses of object stores): it stands in no message.
 enum WebFiles {
     static let maximumRedirects = 5
     private static let chunk = 256 * 1024
 
-    /// Lives as long as the process, and so is never shut down.
-    private static let client: HTTPClient = {
+    /// A client for one request: it connects to the very address that was looked up and found allowed.
+    private static func client(for url: String, _ access: URLAccess) async throws -> HTTPClient {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(10), read: .seconds(30), write: .seconds(30)))
         // A file is to arrive as it is.
         configuration.decompression = .disabled
+        configuration.dnsOverride = try await access.override(for: url)
         return HTTPClient(
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: configuration)
-    }()
+    }
 
     /// Reads an address into a new file.
     ///
@@ -31,10 +32,11 @@ enum WebFiles {
     ///   - limit: of bytes.
     /// - Throws: `url.refused`, `url.failed`, `transfer.too_large`, `transfer.mismatch`, `artifacts.failed`, `cancelled`. An incomplete file stays.
     static func get(
-        _ url: String, to path: String, sha256: String, limit: Int64, deadline: NIODeadline
+        _ url: String, to path: String, sha256: String, limit: Int64, access: URLAccess, deadline: NIODeadline
     ) async throws(DeviceError) {
-        try await self.apart(url) {
-            let response = try await self.follow(url, .GET, deadline: deadline) { HTTPClientRequest(url: $0) }
+        try await self.follow(url, .GET, access, deadline: deadline) {
+            HTTPClientRequest(url: $0)
+        } receive: { response in
             if let length = response.headers.first(name: "content-length").flatMap({ Int64($0) }), length > limit {
                 throw self.tooLarge(url, limit)
             }
@@ -82,44 +84,67 @@ enum WebFiles {
     /// Writes a file to an address.
     ///
     /// - Throws: `url.refused`, `url.failed`, `cancelled`.
-    static func put(_ path: String, to url: String, size: Int64, deadline: NIODeadline) async throws(DeviceError) {
-        try await self.apart(url) {
-            _ = try await self.follow(url, .PUT, deadline: deadline) { url in
-                var request = HTTPClientRequest(url: url)
-                request.body = .stream(FilePieces(path: path, chunk: self.chunk), length: .known(size))
-                return request
-            }
+    static func put(
+        _ path: String, to url: String, size: Int64, access: URLAccess, deadline: NIODeadline
+    ) async throws(DeviceError) {
+        try await self.follow(url, .PUT, access, deadline: deadline) { url in
+            var request = HTTPClientRequest(url: url)
+            request.body = .stream(FilePieces(path: path, chunk: self.chunk), length: .known(size))
+            return request
+        } receive: { _ in
         }
     }
 
     /// Sends a request, and again to where the answer leads (RFC 9110, section 15.4), never from `https` to `http`.
     private static func follow(
-        _ url: String, _ method: HTTPMethod, deadline: NIODeadline, _ make: (String) -> HTTPClientRequest
-    ) async throws -> HTTPClientResponse {
-        var current = url
-        for _ in 0...self.maximumRedirects {
-            var request = make(current)
-            request.method = method
-            request.headers.add(name: "user-agent", value: "tether")
-            let response = try await self.client.execute(request, deadline: deadline)
-            switch response.status.code {
-            case 200..<300: return response
-            case 301, 302, 303, 307, 308:
-                // The others would make the PUT a GET.
-                guard method == .GET || response.status.code >= 307 else { throw self.status(url, response.status) }
-                guard let location = response.headers.first(name: "location"),
-                    let next = URL(string: location, relativeTo: URL(string: current))?.absoluteURL,
-                    next.scheme == "https" || (next.scheme == "http" && !current.hasPrefix("https:"))
-                else {
-                    throw DeviceError(
-                        code: "url.refused", message: "\(self.shown(url)) redirects to what is no address to follow")
+        _ url: String, _ method: HTTPMethod, _ access: URLAccess, deadline: NIODeadline,
+        _ make: @escaping @Sendable (String) -> HTTPClientRequest,
+        receive: @escaping @Sendable (HTTPClientResponse) async throws -> Void
+    ) async throws(DeviceError) {
+        try await self.apart(url) {
+            var current = url
+            for _ in 0...self.maximumRedirects {
+                let client = try await self.client(for: current, access)
+                let next: String?
+                do {
+                    var request = make(current)
+                    request.method = method
+                    request.headers.add(name: "user-agent", value: "tether")
+                    let response = try await client.execute(request, deadline: deadline)
+                    next = try self.redirection(of: response, to: method, from: current, url)
+                    if next == nil { try await receive(response) }
+                } catch {
+                    try? await client.shutdown()
+                    throw error
                 }
-                current = next.absoluteString
-            default: throw self.status(url, response.status)
+                try? await client.shutdown()
+                guard let next else { return }
+                current = next
             }
+            throw DeviceError(
+                code: "url.refused", message: "\(self.shown(url)) redirects more than \(self.maximumRedirects) times")
         }
-        throw DeviceError(
-            code: "url.refused", message: "\(self.shown(url)) redirects more than \(self.maximumRedirects) times")
+    }
+
+    /// Where an answer leads; `nil` for one that says that all is well.
+    private static func redirection(
+        of response: HTTPClientResponse, to method: HTTPMethod, from current: String, _ url: String
+    ) throws -> String? {
+        switch response.status.code {
+        case 200..<300: return nil
+        case 301, 302, 303, 307, 308:
+            // The others would make the PUT a GET.
+            guard method == .GET || response.status.code >= 307 else { throw self.status(url, response.status) }
+            guard let location = response.headers.first(name: "location"),
+                let next = URL(string: location, relativeTo: URL(string: current))?.absoluteURL,
+                next.scheme == "https" || (next.scheme == "http" && !current.hasPrefix("https:"))
+            else {
+                throw DeviceError(
+                    code: "url.refused", message: "\(self.shown(url)) redirects to what is no address to follow")
+            }
+            return next.absoluteString
+        default: throw self.status(url, response.status)
+        }
     }
 
     /// In a task of its own, which is cancelled with its caller's: the client's functions change threads, and the caller is to come back on its own.

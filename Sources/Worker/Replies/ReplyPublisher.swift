@@ -6,12 +6,18 @@ import Logging
 final class ReplyPublisher: Sendable {
     private let producer: KafkaProducer
     private let outbox: Outbox?
+    private let topics: TopicNames
+    private let metrics: WorkerMetrics
     private let logger: Logger
 
     /// - Parameter outbox: where records go instead, to be written in the next transaction.
-    init(producer: KafkaProducer, outbox: Outbox? = nil, logger: Logger) {
+    init(
+        producer: KafkaProducer, outbox: Outbox? = nil, topics: TopicNames, metrics: WorkerMetrics, logger: Logger
+    ) {
         self.producer = producer
         self.outbox = outbox
+        self.topics = topics
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -21,9 +27,10 @@ final class ReplyPublisher: Sendable {
         completion: (@Sendable (Result<Void, KafkaError>) -> Void)? = nil
     ) -> Bool {
         if let outbox { return outbox.tryAdd(Outbox.Entry([record])) }
+        let kind = WrittenRecord(record, self.topics)
         do {
-            try self.producer.send(record) { [report] result in
-                report(result)
+            try self.producer.send(record) { [self] result in
+                self.report(result, kind)
                 completion?(result.map { _ in () })
             }
             return true
@@ -42,10 +49,11 @@ final class ReplyPublisher: Sendable {
         completion: (@Sendable (Result<Void, KafkaError>) -> Void)? = nil
     ) async {
         if let outbox { return await outbox.add(Outbox.Entry([record])) }
+        let kind = WrittenRecord(record, self.topics)
         while true {
             do {
-                try self.producer.send(record) { [report] result in
-                    report(result)
+                try self.producer.send(record) { [self] result in
+                    self.report(result, kind)
                     completion?(result.map { _ in () })
                 }
                 return
@@ -64,11 +72,15 @@ final class ReplyPublisher: Sendable {
         await Task { try? await Task.sleep(for: .milliseconds(20)) }.value
     }
 
-    private var report: @Sendable (Result<(partition: Int32, offset: Int64), KafkaError>) -> Void {
-        { [logger] result in
-            if case .failure(let error) = result {
-                logger.error("a reply could not be published", metadata: ["error": "\(error)"])
-            }
+    private func report(_ result: Result<(partition: Int32, offset: Int64), KafkaError>, _ kind: WrittenRecord) {
+        switch result {
+        case .success: self.metrics.wrote(kind)
+        case .failure(let error):
+            self.metrics.failedReplies.increment()
+            self.logger.error("a reply could not be published", metadata: ["error": "\(error)"])
         }
     }
+
+    /// A transaction has put it on its topic.
+    func count(_ record: ProducerRecord) { self.metrics.wrote(WrittenRecord(record, self.topics)) }
 }

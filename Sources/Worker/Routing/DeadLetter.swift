@@ -1,14 +1,17 @@
 import Jobs
 import Kafka
 
-/// A record that nobody can act on, kept for people: key, value and headers as consumed, with the reason and the origin in headers.
+/// A record that nobody can act on, kept for people: key, value and headers as consumed, with the reason and the origin in headers. Of a record that was
+/// refused for a secret in plain text only the origin is kept: dead letters live longer than jobs, and are read by more people.
 enum DeadLetter {
     /// A value larger than this is left out (its origin is in the headers), so that the reason fits beside it under the broker's
     /// default `message.max.bytes`.
     static let maximumValueBytes = 900_000
 
-    static func record(for record: KafkaRecord, topic: String, code: String, reason: String) -> ProducerRecord {
-        let fits = (record.value?.count ?? 0) + (record.key?.count ?? 0) <= Self.maximumValueBytes
+    static func record(
+        for record: KafkaRecord, topic: String, code: String, reason: String, holdsSecret: Bool = false
+    ) -> ProducerRecord {
+        let fits = !holdsSecret && (record.value?.count ?? 0) + (record.key?.count ?? 0) <= Self.maximumValueBytes
         return ProducerRecord(
             topic: topic,
             key: fits ? record.key : nil,

@@ -13,6 +13,9 @@ struct JobPlanner {
     var isReadOnly: @Sendable (_ command: String, _ platform: String) -> Bool
     /// The commands that a sequence's name stands for on a platform.
     var sequence: (_ name: String, _ platform: String) -> [String]? = { _, _ in nil }
+    var policy: Policy?
+    /// What a policy has to know of a platform.
+    var platform: @Sendable (_ name: String) -> PolicyPlatform = { PolicyPlatform($0, nil) }
     /// The job that had this id before, if it is remembered.
     var known: (_ id: String) -> JobProgress.AcceptedJob? = { _ in nil }
 
@@ -33,23 +36,31 @@ struct JobPlanner {
 
     /// - Parameters:
     ///   - now: milliseconds since 1970, for records without a timestamp.
+    ///   - trace: the trace context that everything goes on with, instead of the record's own.
     ///   - replyPartitions: partition count of a reply topic, `nil` if there is no such topic: one wrong name must not make the
     ///     whole transaction fail.
-    func plan(_ record: KafkaRecord, now: Int64, replyPartitions: (String) throws(KafkaError) -> Int32?)
-        throws(KafkaError) -> Plan
-    {
+    func plan(
+        _ record: KafkaRecord, now: Int64, trace: [EchoedHeader] = [],
+        replyPartitions: (String) throws(KafkaError) -> Int32?
+    ) throws(KafkaError) -> Plan {
         guard let value = record.value else {
             return Plan([self.deadLetter(record, code: "job.undecodable", reason: "the record has a null value")])
         }
+        let topicPolicy = self.policy?.topics[record.topicPartition.topic]
         let job: Job
         do {
             job = try Job(decoding: value)
         } catch {
-            var records = [self.deadLetter(record, code: error.code, reason: error.message)]
+            var records = [
+                DeadLetter.record(
+                    for: record, topic: self.configuration.topics.deadLetters, code: error.code, reason: error.message,
+                    holdsSecret: error.holdsSecret)
+            ]
             if let id = error.jobID {
                 var route = ReplyRoute(
                     record: record, replyTo: error.replyTo, default: self.configuration.topics.results)
-                if self.configuration.topics.mayReceiveReplies(route.topic),
+                route.echo.replaceTrace(with: trace)
+                if self.configuration.mayReceiveReplies(route.topic, by: topicPolicy),
                     let count = try replyPartitions(route.topic)
                 {
                     route.dropPartition(outOf: count)
@@ -73,7 +84,8 @@ struct JobPlanner {
             echoHeaders: job.echoHeaders,
             default: self.configuration.topics.results
         )
-        guard self.configuration.topics.mayReceiveReplies(route.topic) else {
+        route.echo.replaceTrace(with: trace)
+        guard self.configuration.mayReceiveReplies(route.topic, by: topicPolicy) else {
             return Plan([
                 self.deadLetter(record, code: "policy.denied", reason: "replies may not be written to \(route.topic)")
             ])
@@ -92,15 +104,24 @@ struct JobPlanner {
                 labels: job.labels)
             return Plan([route.record(for: .accepted(answer), job: id)])
         }
-        return self.tasks(of: job, id: id, record: record, route: route, now: now)
+        if self.policy != nil, topicPolicy == nil {
+            // It had one when this worker began to read it.
+            return self.refuse(
+                record, id: id, job: job, route: route, .policyDenied,
+                reason: "the policy has no rules for jobs from \(record.topicPartition.topic)")
+        }
+        return self.tasks(of: job, id: id, record: record, route: route, topicPolicy, now: now)
     }
 
-    private func tasks(of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, now: Int64) -> Plan {
+    private func tasks(
+        of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, _ topicPolicy: TopicPolicy?, now: Int64
+    ) -> Plan {
         let submitted = record.timestamp ?? now
+        let longest = self.configuration.maximumDeadline
         let deadline = job.effectiveDeadline(
             recordTimestamp: submitted,
             default: self.configuration.defaultDeadline,
-            maximum: self.configuration.maximumDeadline
+            maximum: topicPolicy?.limits.deadline.map { min($0, longest) } ?? longest
         )
         let resolution = self.inventory.resolve(job.targets)
         var records: [ProducerRecord] = []
@@ -108,6 +129,8 @@ struct JobPlanner {
         var fanOutBytes = 0
         var largestTask = 0
         var plans: [String: Result<PlatformPlan, MissingSequence>] = [:]
+        var assessments: [String: PolicyAssessment] = [:]
+        var denials: [PolicyDenial] = []
 
         func refuse(_ target: String, code: String, message: String) {
             terminal.append(
@@ -124,7 +147,21 @@ struct JobPlanner {
             )
         }
 
-        func add(device: String, address: String?, platform: String) {
+        /// - Parameter platforms: what the job says the device is, and what the inventory says: a command may be harmless in one of them only.
+        func denial(of operation: Operation, on platforms: Set<String>, _ target: PolicyTarget) -> PolicyDenial? {
+            guard let topicPolicy else { return nil }
+            for name in platforms {
+                let assessment =
+                    assessments[name]
+                    ?? PolicyAssessment(
+                        topicPolicy, operation, on: self.platform(name), job.credential.map { .named($0) } ?? .none)
+                assessments[name] = assessment
+                if let denial = assessment.denial(for: target) { return denial }
+            }
+            return nil
+        }
+
+        func add(device: String, address: String?, platform: String, own: String, _ target: PolicyTarget) {
             let plan = plans[platform] ?? self.plan(job, on: platform)
             plans[platform] = plan
             let operation: Operation
@@ -138,10 +175,15 @@ struct JobPlanner {
                         "the inventory has no sequence \(missing.name) for the platform \(platform.isEmpty ? "default" : platform); write one under `sequences`"
                 )
             }
+            if let denial = denial(of: operation, on: [platform, own], target) {
+                denials.append(denial)
+                return refuse(address ?? device, code: ErrorCode.policyDenied.code, message: denial.message)
+            }
             let task = DeviceTask(
                 id: DeviceTask.id(job: id, device: device),
                 job: id,
                 index: records.count,
+                source: record.topicPartition.topic,
                 device: device,
                 address: address,
                 operation: operation,
@@ -175,19 +217,32 @@ struct JobPlanner {
         let targets = resolution.devices.count + resolution.adHoc.count + resolution.unknown.count
         guard targets <= self.configuration.maximumTargets else {
             return self.refuse(
-                record, id: id, job: job, route: route,
+                record, id: id, job: job, route: route, .jobTooLarge,
                 reason:
                     "it names \(targets) devices, and a job may have \(self.configuration.maximumTargets); split the job"
             )
         }
+        if let limit = topicPolicy?.limits.devices, resolution.devices.count + resolution.adHoc.count > limit {
+            let count = resolution.devices.count + resolution.adHoc.count
+            return self.refuse(
+                record, id: id, job: job, route: route, .policyDenied,
+                reason:
+                    "the policy of \(record.topicPartition.topic) allows \(limit) devices in one job, and it has \(count) (limits.devices)"
+            )
+        }
         for name in resolution.devices {
             guard let device = self.inventory[name] else { continue }
-            add(device: name, address: nil, platform: job.platform ?? device.platform)
+            add(
+                device: name, address: nil, platform: job.platform ?? device.platform, own: device.platform,
+                PolicyTarget(device, in: self.inventory))
             if fanOutBytes > self.configuration.maximumFanOutBytes { break }
         }
         for target in resolution.adHoc {
             if self.configuration.allowsAdHocTargets {
-                add(device: target.name, address: target.expression, platform: job.platform ?? "")
+                let own = self.inventory[target.name]?.platform ?? self.inventory.defaultPlatform
+                add(
+                    device: target.name, address: target.expression, platform: job.platform ?? own, own: own,
+                    PolicyTarget(target, in: self.inventory))
             } else {
                 refuse(
                     target.expression, code: "target.refused",
@@ -197,9 +252,12 @@ struct JobPlanner {
         for target in resolution.unknown {
             refuse(target, code: "target.unknown", message: "nothing in the inventory has this name")
         }
+        if let first = denials.first, denials.count == targets {
+            return self.refuse(record, id: id, job: job, route: route, .policyDenied, reason: first.message)
+        }
         guard fanOutBytes <= self.configuration.maximumFanOutBytes, largestTask <= Self.maximumTaskBytes else {
             return self.refuse(
-                record, id: id, job: job, route: route,
+                record, id: id, job: job, route: route, .jobTooLarge,
                 reason:
                     "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(Self.maximumTaskBytes) each; split the job"
             )
@@ -255,17 +313,13 @@ struct JobPlanner {
         }
     }
 
-    /// A job that asks for too much: nothing of it is done.
+    /// A job that asks for too much, or for what it may not have: nothing of it is done.
     private func refuse(
-        _ record: KafkaRecord, id: String, job: Job, route: ReplyRoute, reason: String
+        _ record: KafkaRecord, id: String, job: Job, route: ReplyRoute, _ code: ErrorCode, reason: String
     ) -> Plan {
-        let refusal = Rejected(
-            job: id,
-            error: ErrorDescription(code: "job.too_large", message: reason, retriable: false),
-            labels: job.labels
-        )
+        let refusal = Rejected(job: id, error: ErrorDescription(code, reason), labels: job.labels)
         return Plan([
-            self.deadLetter(record, code: "job.too_large", reason: reason),
+            self.deadLetter(record, code: code.code, reason: reason),
             route.record(for: .rejected(refusal), job: id),
         ])
     }

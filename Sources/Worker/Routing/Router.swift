@@ -4,6 +4,7 @@ import Jobs
 import Kafka
 import Logging
 import NIOConcurrencyHelpers
+import Tracing
 
 /// Consumes jobs and writes all that follows from a batch of them (tasks, `accepted`, refusals, dead letters, and the jobs' own offsets) in one
 /// Kafka transaction: a fan-out is wholly on the task topic or not at all.
@@ -13,6 +14,7 @@ final class Router: KafkaConsumerDelegate {
     private let configuration: WorkerConfiguration
     private let client: DeviceClient
     private let producer: KafkaProducer
+    private let telemetry: Telemetry
     private let logger: Logger
     private let replyTopics: ReplyTopics
     let memory: JobMemory
@@ -30,10 +32,14 @@ final class Router: KafkaConsumerDelegate {
     /// How long the job topic rests after a batch that could not be written.
     private static let pauseAfterFailure = Duration.seconds(1)
 
-    init(configuration: WorkerConfiguration, client: DeviceClient, producer: KafkaProducer, logger: Logger) {
+    init(
+        configuration: WorkerConfiguration, client: DeviceClient, producer: KafkaProducer,
+        telemetry: Telemetry = Telemetry(), logger: Logger
+    ) {
         self.configuration = configuration
         self.client = client
         self.producer = producer
+        self.telemetry = telemetry
         self.logger = logger
         self.replyTopics = ReplyTopics(producer: producer)
         self.memory = JobMemory(configuration, logger: logger)
@@ -114,19 +120,36 @@ final class Router: KafkaConsumerDelegate {
             inventory: self.client.inventory,
             taskPartitions: try self.producer.partitionCount(of: self.configuration.topics.tasks),
             isReadOnly: { [client] in client.isReadOnly($0, platform: $1) },
-            sequence: { [client] in client.sequence(named: $0, platform: $1) }
+            sequence: { [client] in client.sequence(named: $0, platform: $1) },
+            policy: self.configuration.policy?.current,
+            platform: { [client] in PolicyPlatform($0, client.platform(named: $0)) }
         )
         if self.configuration.duplicateWindow > .zero {
             planner.known = { [memory] in begun[$0] ?? memory.job($0) }
         }
         let now = Int64(Date().timeIntervalSince1970 * 1000)
         var planned: [ProducerRecord] = []
+        var refused = 0
+        var spans: [any Span] = []
+        // Also when the batch fails: it is routed again then, in spans of its own.
+        defer { for span in spans { span.end() } }
         for record in records {
-            let plan = try planner.plan(record, now: now) { topic throws(KafkaError) in
+            let trace = self.telemetry.tracing?.route(record)
+            if let trace { spans.append(trace.span) }
+            let plan = try planner.plan(record, now: now, trace: trace?.headers ?? []) { topic throws(KafkaError) in
                 try self.replyTopics.partitionCount(of: topic)
             }
             planned += plan.records
-            if let job = plan.accepted { begun[job.job] = job }
+            if let job = plan.accepted {
+                begun[job.job] = job
+                trace?.span.updateAttributes { attributes in
+                    attributes["tether.job"] = job.job
+                    attributes["tether.tasks"] = job.tasks
+                }
+            } else if plan.records.contains(where: { $0.topic == self.configuration.topics.deadLetters }) {
+                refused += 1
+                trace?.span.setStatus(SpanStatus(code: .error, message: "the job was refused"))
+            }
         }
         var next: [TopicPartition: Int64] = [:]
         for record in records {
@@ -137,5 +160,10 @@ final class Router: KafkaConsumerDelegate {
             try self.producer.sendOffsets(next.map { CommittedOffset($0.key, offset: $0.value) }, of: consumer)
         }
         self.memory.remember(Array(begun.values))
+        let metrics = self.telemetry.metrics
+        metrics.acceptedJobs.increment(by: begun.count)
+        metrics.refusedJobs.increment(by: refused)
+        metrics.duplicateJobs.increment(by: records.count - begun.count - refused)
+        for record in planned { metrics.wrote(WrittenRecord(record, self.configuration.topics)) }
     }
 }

@@ -401,20 +401,56 @@ struct InventoryDirectoryTests {
         }
     }
 
-    @Test("secrets come from files beside the inventory; a missing one is told with its place")
-    func secretFiles() throws {
+    @Test(
+        "places of secrets are read, and nothing is asked of them: paths are relative to the inventory, programs by name are not"
+    )
+    func secretPlaces() throws {
         let directory = try TemporaryDirectory([
-            "a.yaml": "devices: {r1: {host: a.example, device_type: linux, user: u, password: {file: secret}}}",
-            "secret": "pass word\n",
+            "a.yaml": """
+            devices:
+              r1: {host: a.example, device_type: linux, user: u, password: {file: secret, ttl: 1m}, private_key: {file: key}}
+              r2: {host: b.example, device_type: linux, exec: {command: [./helper, a], timeout: 3s, ttl: 2m}}
+              r3:
+                host: c.example
+                device_type: linux
+                password: {vault: {path: secret/data/r3, field: pw}}
+                enable_secret: {exec: [helper], timeout: 1s, field: en}
+                private_key: {vault: {path: secret/data/r3}}
+            """,
+            "b.yaml": """
+            vault:
+              address: https://vault.example.net:8200
+              namespace: net
+              ca_file: ca.pem
+              timeout: 2s
+              ttl: 10m
+              auth: {approle: {role_id: role, secret_id: {file: id}, mount: machines}}
+            """,
         ])
-        #expect(try Inventory(path: directory.path)["r1"]?.credential.password == Secret("pass word"))
-        try FileManager.default.removeItem(atPath: directory.path + "/secret")
-        #expect {
-            _ = try Inventory(path: directory.path)
-        } throws: {
-            String(describing: $0).hasPrefix(
-                "\(directory.path)/a.yaml:1:62: devices.r1.password: the file `\(directory.path)/secret` can't be read")
-        }
+        let inventory = try Inventory(path: directory.path)
+        let r1 = try #require(inventory["r1"]?.credential)
+        let file = SecretLocation(.file("\(directory.path)/secret"), timeToLive: .seconds(60))
+        #expect(r1.passwordSource == .stored(file, fields: []) && r1.password == nil && r1.hasLoginSecret)
+        #expect(r1.privateKey == .file("\(directory.path)/key"))
+        let helper = SecretHelper(program: "\(directory.path)/helper", arguments: ["a"], timeLimit: .seconds(3))
+        let r2 = try #require(inventory["r2"]?.credential)
+        #expect(r2.origin == SecretLocation(.helper(helper), timeToLive: .seconds(120)))
+        let r3 = try #require(inventory["r3"]?.credential)
+        let path = SecretLocation(.vault(path: "secret/data/r3"))
+        #expect(r3.passwordSource == .stored(path, fields: ["pw"]))
+        #expect(
+            r3.enableSource
+                == .stored(
+                    SecretLocation(.helper(SecretHelper(program: "helper", timeLimit: .seconds(1)))), fields: ["en"]))
+        #expect(r3.keySource == .stored(path, fields: ["private_key"]))
+        let secretID = SecretSource.stored(SecretLocation(.file("\(directory.path)/id")), fields: [])
+        #expect(
+            inventory.vault
+                == VaultConfiguration(
+                    address: "https://vault.example.net:8200", namespace: "net",
+                    certificateFile: "\(directory.path)/ca.pem",
+                    authentication: .appRole(roleID: .value(Secret("role")), secretID: secretID, mount: "machines"),
+                    timeLimit: .seconds(2), timeToLive: .seconds(600)))
     }
 
     @Test("a path that isn't there and a directory without YAML are errors")
@@ -433,7 +469,7 @@ struct InventoryDirectoryTests {
 }
 
 /// A directory that goes with the test.
-final class TemporaryDirectory {
+final class TemporaryDirectory: Sendable {
     let path: String
 
     init(_ files: [String: String] = [:]) throws {

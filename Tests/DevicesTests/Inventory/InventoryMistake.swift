@@ -27,7 +27,7 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         .init("device: {}", 1, "device: unknown key; did you mean `devices`?"),
         .init(
             "\nhosts: {}", 2,
-            "hosts: unknown key; known are `general`, `defaults`, `credentials`, `auth_domains`, `sequences`, `devices`, `groups`, `sources`"
+            "hosts: unknown key; known are `general`, `defaults`, `credentials`, `vault`, `auth_domains`, `sequences`, `devices`, `groups`, `sources`"
         ),
         device("device_typ: linux", "device_typ: unknown key; did you mean `device_type`?"),
         device("devicetype: linux", "devicetype: unknown key; did you mean `device_type`?"),
@@ -36,6 +36,7 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
             "colour: red",
             "colour: unknown key; known are `host`, `device_type`, `port`, `tags`, `groups`, `host_key`, `host_key_policy`, "
                 + "`description`, `location`, `model`, `user`, `password`, `private_key`, `private_key_passphrase`, `enable_secret`, "
+                + "`vault`, `exec`, "
                 + "`legacy_algorithms`, `source_address`, `silence_timeout`, `jump_hosts`, `auth_domain`, `warm`, `cli_keepalive`"
         ),
         device("warm: yes please", "warm: must be `true` or `false`, but is `yes please`"),
@@ -172,8 +173,59 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
             "groups.g.tags[1]: must be a tag, or several that all hold, such as `edge&berlin`"),
         device("password: {env: NOT_SET}", "password.env: the environment variable `NOT_SET` is not set"),
         device("password: {env: EMPTY}", "password.env: the environment variable `EMPTY` is not set"),
-        device("password: {vault: x}", "password.vault: is unknown here: write text, `{env: NAME}` or `{file: PATH}`"),
-        device("password: {env: A, file: b}", "password: must be text, `{env: NAME}` or `{file: PATH}`"),
+        device("password: {vault: x}", "password.vault: must be a mapping (`key: value` lines), but is text"),
+        device(
+            "password: {vault: {path: a/data/b}}",
+            "password.vault: the inventory has no section `vault` that says where it is"),
+        device(
+            "password: {vault: {field: b}}",
+            "password.vault: `path` is missing: give a path such as `secret/data/network/core`"),
+        device(
+            "password: {vault: {path: v1/secret/data/x, field: b}}",
+            "password.vault.path: must be written without `v1/`"),
+        device(
+            "password: {vault: {path: a/../b}}",
+            "password.vault.path: must be a path such as `secret/data/network/core`"),
+        device("password: {file: a, exec: [b]}", "password: \(secretForms): one of them"),
+        device("password: {secret: a}", "password.secret: is unknown here: a secret \(secretForms)"),
+        device("password: {}", "password: \(secretForms)"),
+        device("password: {env: EMPTY, ttl: 5s}", "password.env: the environment variable `EMPTY` is not set"),
+        device(
+            "password: {file: a, ttl: soon}",
+            "password.ttl: must be a time span such as `30`, `30s`, `500ms` or `2m`, but is `soon`"),
+        device("password: {file: a, timeout: 5s}", "password.timeout: is unknown here"),
+        device(
+            "password: {exec: a}", "password.exec: must be a list (`[a, b]` or lines that begin with `-`), but is text"),
+        device("password: {exec: []}", "password.exec: must be a list of program and arguments"),
+        device("exec: {timeout: 5s}", "exec: `command` is missing: give a list of program and arguments"),
+        .init(
+            "devices:\n  r1: {host: a, exec: [a], vault: {path: a/b}}", 2,
+            "devices.r1.vault: a credential comes from one place: keep `vault` or `exec`"),
+        device(
+            "vault: {path: a/b, field: c}",
+            "vault: takes no `field` here: all parts of the credential come from there"),
+        .init(
+            "vault:\n  auth: {token: x}", 1,
+            "vault: `address` is missing: give one such as `https://vault.example.net:8200`"),
+        .init(
+            "vault: {address: 'https://v:8200'}", 1,
+            "vault: `auth` is missing: give `{token: {file: PATH}}` or `{approle: {role_id: …, secret_id: …}}`"),
+        .init(
+            "vault: {address: 'http://vault:8200'}", 1,
+            "vault.address: must begin with `https://`: over `http://` everybody on the way could read the token"),
+        .init(
+            "vault: {address: 'https://root:x@vault'}", 1,
+            "vault.address: must not hold a user or a password: give a token or an AppRole in `auth`"),
+        .init(
+            "vault: {address: 'https://vault/ui'}", 1,
+            "vault.address: must be scheme, host and port, without a path"),
+        .init(
+            "vault: {address: vault}", 1, "vault.address: must be an address such as `https://vault.example.net:8200`"),
+        .init("vault: {auth: {approle: {secret_id: x}}}", 1, "vault.auth.approle: `role_id` is missing"),
+        .init("vault: {auth: {ldap: x}}", 1, "vault.auth.ldap: unknown key; known are `token`, `approle`"),
+        .init(
+            "vault: {auth: {token: {exec: [x]}}}", 1,
+            "vault.auth.token: must be text, `{env: NAME}` or `{file: PATH}`"),
 
         device("jump_hosts: ['a b']", "jump_hosts[0]: must be a device of the inventory, or `user@host:port`"),
         device("jump_host: [r2]", "jump_host: unknown key; did you mean `jump_hosts`?"),
@@ -211,3 +263,6 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
             "is not YAML: expected a single document in the stream: but found another document"),
     ]
 }
+
+private let secretForms =
+    "must be text, `{env: NAME}`, `{file: PATH}`, `{exec: [PROGRAM, …]}` or `{vault: {path: PATH, field: NAME}}`"

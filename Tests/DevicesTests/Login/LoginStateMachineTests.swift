@@ -29,7 +29,7 @@ struct LoginStateMachineTests {
                 device: device,
                 domain: domain,
                 user: "ops",
-                credential: Credential(user: "ops", password: Secret(password))
+                credential: CredentialDigest(Credential(user: "ops", password: Secret(password)))
             )
             return self { _ = $0.request(request, now: $1, &$2) }
         }
@@ -202,7 +202,7 @@ struct LoginStateMachineTests {
                     device: ["a", "b", "c", "d", "e"].randomElement(using: &generator) ?? "a",
                     domain: Bool.random(using: &generator) ? "d" : nil,
                     user: "ops",
-                    credential: Credential(user: ["x", "y"].randomElement(using: &generator))
+                    credential: CredentialDigest(Credential(user: ["x", "y"].randomElement(using: &generator)))
                 )
                 // Numbers are given in order: this one is known before its answer.
                 lastTicket += 1

@@ -18,12 +18,12 @@ struct SessionFactoryTests {
                 """)
         let factory = SessionFactory(
             library: try PlatformLibrary(), knownHosts: KnownHosts(text: ""),
-            credentials: CredentialResolver(environment: CredentialEnvironment(prefix: "T", variables: [:])),
             signOnTimeout: .seconds(1), interruptionTimeout: .seconds(1), maximumOutputBytes: 1,
             logger: Logger(label: "test"))
-        let plain = try factory.plan(for: try #require(inventory["plain"]), in: inventory).plan.connection
+        let login = Credential(user: "u", password: Secret("p"))
+        let plain = try factory.plan(for: try #require(inventory["plain"]), in: inventory, with: login).plan.connection
         #expect(plain.algorithms == .standard && plain.sourceAddress == nil && plain.timeouts == SSHTimeouts())
-        let old = try factory.plan(for: try #require(inventory["old"]), in: inventory).plan.connection
+        let old = try factory.plan(for: try #require(inventory["old"]), in: inventory, with: login).plan.connection
         #expect(old.algorithms == .legacy && old.sourceAddress == "192.0.2.3")
         #expect(old.timeouts == SSHTimeouts(silence: .seconds(120)))
     }

@@ -124,7 +124,9 @@ final class Fleet {
     /// A worker in this process, whatever its roles. Doesn't wait for anything.
     func startWorker(_ name: String, change: (inout WorkerConfiguration) -> Void = { _ in }) throws -> InProcessWorker {
         var configuration = WorkerConfiguration(
-            kafka: self.cluster.configuration, topics: self.topics, name: name, drainTimeout: .seconds(5))
+            kafka: self.cluster.configuration, topics: self.topics, name: name, drainTimeout: .seconds(5),
+            replyTopics: [NamePattern("\(self.topics.prefix)-*")],
+            urlNetworks: [AddressRange("127.0.0.0/8")].compactMap(\.self))
         change(&configuration)
         let worker = try InProcessWorker(configuration, inventory: try Inventory(path: self.inventory))
         self.inProcess.append(worker)
@@ -151,7 +153,7 @@ final class Fleet {
             try WorkerProcess(
                 [
                     "--kafka", self.cluster.bootstrapServers, "--topic-prefix", self.topics.prefix,
-                    "--inventory", self.inventory,
+                    "--inventory", self.inventory, "--reply-topics", "\(self.topics.prefix)-*",
                 ] + (isStatic ? ["--name", name] : []) + arguments,
                 on: self.cluster.leash
             )

@@ -64,7 +64,7 @@ final class WorkerProcess: FleetWorker {
 
     init(_ arguments: [String], on leash: Leash) throws {
         self.process = try ChildProcess.start(
-            SiblingProgram.url("tether").path, ["worker", "--health", "127.0.0.1:0"] + arguments, on: leash)
+            SiblingProgram.url("tether").path, ["worker", "--listen", "127.0.0.1:0"] + arguments, on: leash)
     }
 
     var isRunning: Bool { self.process.isRunning }
@@ -80,7 +80,7 @@ final class WorkerProcess: FleetWorker {
     }
 
     /// The port that was free, as the worker says in its log.
-    private func findHealthPort() -> Int? {
+    func findHealthPort() -> Int? {
         if let port = self.healthPort.withLockedValue({ $0 }) { return port }
         guard let match = self.journal.firstMatch(of: /address=\S*?:(\d+) .*health checks are served/),
             let port = Int(match.1)

@@ -34,8 +34,14 @@ final class WebServer {
         set { try? newValue?.write(to: self.folder.appendingPathComponent(name)) }
     }
 
+    /// Bodies of POST requests, in no order.
+    var posted: [Data] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: self.folder.path)) ?? []
+        return names.filter { $0.hasPrefix("posted-") }.compactMap { self[$0] }
+    }
+
     private static let script = #"""
-        import http.server, os, sys
+        import http.server, os, sys, uuid
         folder = sys.argv[1]
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -60,6 +66,13 @@ final class WebServer {
                 if self.path.startswith("/away/"): return self.answer(307, Location="/" + self.name())
                 open(os.path.join(folder, self.name()), "wb").write(body)
                 self.answer(201)
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                path = os.path.join(folder, uuid.uuid4().hex)
+                open(path, "wb").write(body)
+                # Whole, once it is there.
+                os.rename(path, os.path.join(folder, "posted-" + os.path.basename(path)))
+                self.answer(200, b"{}")
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         print(server.server_port, flush=True)
         server.serve_forever()

@@ -89,7 +89,7 @@ struct JobDecodingTests {
             (#""version":"1""#, "version: expected the number 1, found a string"),
             (
                 #""credential":{"name":"x"}"#,
-                "credential: expected the name of an entry of the worker's credential store, found an object"
+                "credential: expected the name of an entry of the worker's credential store, or {\"sealed\": …}, found another object"
             ),
         ])
     func mistakes(members: String, message: String) {
@@ -244,11 +244,17 @@ struct JobDecodingTests {
         #expect(error?.description.contains("hunter2") == false)
     }
 
-    @Test("a sealed credential is unsupported, not invalid")
-    func sealed() {
-        let error = #expect(throws: JobsError.self) { try Job(decoding: Self.job(#""credential":{"sealed":"abc"}"#)) }
-        #expect(error?.code == "job.unsupported")
-        #expect(error?.message.hasPrefix("credential: this worker doesn't open sealed credentials") == true)
+    @Test("a sealed credential is taken as it is; what is none is refused and not repeated")
+    func sealed() throws {
+        let job = try Job(decoding: Self.job(#""credential":{"sealed":"1.0123456789abcdef.aa.bb-_"}"#))
+        #expect(job.credential == .sealed("1.0123456789abcdef.aa.bb-_"))
+        for text in ["hunter2 hunter2", "hunter2+", "hunter2=", "hunter2\\n"] {
+            let error = #expect(throws: JobsError.self) {
+                try Job(decoding: Self.job(#""credential":{"sealed":"\#(text)"}"#))
+            }
+            #expect(error?.code == "job.invalid")
+            #expect(error?.message == "credential.sealed: expected a sealed credential as `tether seal` prints it")
+        }
     }
 
     @Test("the limits on counts hold at their edges")

@@ -261,7 +261,11 @@ enum BadJobs {
             #""deadline":1795341600000"#, #""deadline":{}"#, #""deadline":"-5m""#,
             #""priority":"urgent""#, #""priority":1"#, #""effect":"write""#, #""effect":"READ""#, #""effect":"""#,
             #""effect":false"#,
-            #""credential":"""#, #""credential":7"#, #""credential":{"sealed":"x"}"#, #""credential":{"password":"x"}"#,
+            #""credential":"""#, #""credential":7"#, #""credential":{"sealed":"x y"}"#,
+            #""credential":{"password":"x"}"#,
+            #""credential":{"sealed":""}"#, #""credential":{"sealed":null}"#, #""credential":{"sealed":7}"#,
+            #""credential":{"sealed":"x","password":"x"}"#, #""credential":["a"]"#,
+            #""credential":{"sealed":"\#(String(repeating: "x", count: 32_769))"}"#,
             #""credential":{}"#,
             #""platform":"""#, #""platform":["a"]"#, #""platform":"\#(String(repeating: "x", count: 129))""#,
             #""labels":[]"#, #""labels":{"a":1}"#, #""labels":{"a":null}"#, #""labels":{"":"a"}"#,
@@ -276,6 +280,7 @@ enum BadJobs {
         ].map(job)
 
     static let takenByBoth: [String] = [
+        job(#""credential":{"sealed":"1.0a.b-_.c","later":1}"#), job(#""credential":null"#),
         job(#""unknown_field":{"a":[1,2]}"#), job(#""version":1.0"#), job(#""password":null"#),
         job(#""deadline":0.001"#), job(#""deadline":"168h""#),
         job(#""deadline":"2026-11-22T10:00:00.5+05:30""#), job(#""id":"Größe 7 / \"x\"""#), job(#""labels":{}"#),

@@ -1,3 +1,4 @@
+import Foundation
 import Jobs
 
 /// Records as wide as the contract allows.
@@ -16,7 +17,7 @@ extension SeededGenerator {
             },
             effect: self.maybe { $0.pick(Effect.allCases) },
             priority: self.pick(Priority.allCases),
-            credential: self.maybe { $0.printable(1...20) },
+            credential: self.maybe { $0.credential() },
             platform: self.maybe { $0.printable(1...20) },
             labels: self.labels(),
             echoHeaders: self.list(0...3) { $0.printable(1...20) }
@@ -28,6 +29,7 @@ extension SeededGenerator {
             id: self.printable(1...60),
             job: self.printable(1...40),
             index: self.maybe { .random(in: 0...10_000, using: &$0) },
+            source: self.maybe { $0.topic() },
             device: self.printable(1...40),
             address: self.maybe { $0.printable(1...40) },
             operation: self.operation(),
@@ -36,13 +38,19 @@ extension SeededGenerator {
             submitted: .random(in: 0...2_000_000_000_000, using: &self),
             replyTo: self.topic(),
             stream: self.chance(50),
-            credential: self.maybe { $0.printable(1...20) },
+            credential: self.maybe { $0.credential() },
             platform: self.maybe { $0.printable(1...20) },
             labels: self.labels(),
             priority: self.pick(Priority.allCases),
             replyPartition: self.maybe { .random(in: 0 ... .max, using: &$0) },
             echo: self.echo()
         )
+    }
+
+    private mutating func credential() -> JobCredential {
+        guard self.chance(30) else { return .named(self.printable(1...20)) }
+        let bytes = self.bytes(1...90).map { String(format: "%02x", $0) }.joined()
+        return .sealed("1.\(bytes)")
     }
 
     private mutating func echo() -> [EchoedHeader] {

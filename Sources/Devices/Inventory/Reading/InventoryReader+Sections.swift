@@ -244,7 +244,9 @@ extension InventoryReader {
 
     // MARK: Credentials
 
-    static let credentialKeys = ["user", "password", "private_key", "private_key_passphrase", "enable_secret"]
+    static let credentialKeys = [
+        "user", "password", "private_key", "private_key_passphrase", "enable_secret", "vault", "exec",
+    ]
 
     /// What other tools call these keys.
     static let hints = [
@@ -276,10 +278,18 @@ extension InventoryReader {
                 throw field.value.error("must be a user name without control characters")
             }
             credential.user = user
-        case "password": credential.password = try self.secrets.secret(field.value)
-        case "private_key": credential.privateKey = try self.secrets.privateKey(field.value)
-        case "private_key_passphrase": credential.passphrase = try self.secrets.secret(field.value)
-        case "enable_secret": credential.enableSecret = try self.secrets.secret(field.value)
+        case "password":
+            credential.passwordSource = try self.secrets.secret(field.value, named: SecretDocument.Part.password)
+        case "private_key": credential.keySource = try self.secrets.privateKey(field.value)
+        case "private_key_passphrase":
+            credential.passphraseSource = try self.secrets.secret(field.value, named: SecretDocument.Part.passphrase)
+        case "enable_secret":
+            credential.enableSource = try self.secrets.secret(field.value, named: SecretDocument.Part.enable)
+        case "vault", "exec":
+            guard credential.origin == nil else {
+                throw field.value.error("a credential comes from one place: keep `vault` or `exec`")
+            }
+            credential.origin = try self.secrets.origin(field)
         default: return false
         }
         return true

@@ -41,6 +41,7 @@ extension Inventory {
     init(_ reader: InventoryReader) throws(InventoryError) {
         if reader.hasUnreadFile, let error = reader.mistakes.error { throw error }
         var mistakes = reader.mistakes
+        do throws(InventoryError) { try reader.checkVault() } catch { mistakes.add(error) }
         self.init(reader.draft, &mistakes)
         if let error = mistakes.error { throw error }
         self.files = reader.files
@@ -143,7 +144,7 @@ struct InventoryReader {
     }
 
     static let sections = [
-        "general", "defaults", "credentials", "auth_domains", "sequences", "devices", "groups", "sources",
+        "general", "defaults", "credentials", "vault", "auth_domains", "sequences", "devices", "groups", "sources",
     ]
 
     /// Finds a file's form by what stands in it. Our own sections decide before anything else; a file that is neither form is ours, with a mistake.
@@ -162,6 +163,7 @@ struct InventoryReader {
                 case "general": try self.readGeneral(field.value)
                 case "defaults": try self.readDefaults(field.value)
                 case "credentials": try self.readCredentials(field.value)
+                case "vault": try self.readVault(field.value)
                 case "auth_domains": try self.readAuthDomains(field.value)
                 case "sequences": try self.readSequences(field.value)
                 case "devices": try self.readDevices(field.value)

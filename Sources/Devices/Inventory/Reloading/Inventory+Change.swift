@@ -9,7 +9,7 @@ extension Inventory {
                 continue
             }
             if defaultsDiffer || device != old.contents.devices[oldIndex]
-                || !self.hasSameGroups(index, as: old, oldIndex) || !self.hasSameWay(device, in: old)
+                || !self.hasSameGroups(index, as: old, oldIndex) || !self.hasSameWay(to: device, as: old)
             {
                 change.changed.append(device.name)
             }
@@ -29,7 +29,7 @@ extension Inventory {
     }
 
     /// Whether a device is reached through the same jump hosts, with the same credentials.
-    private func hasSameWay(_ device: Device, in old: Inventory) -> Bool {
+    func hasSameWay(to device: Device, as old: Inventory) -> Bool {
         guard device.connection.jumpHosts?.isEmpty == false else { return true }
         guard let way = try? self.way(to: device).get(), (try? old.way(to: device).get()) == way else { return false }
         return way.allSatisfy { hop in

@@ -1,5 +1,5 @@
 /// A shell-like pattern for device names: `*` (any number of characters), `?` (one), `[a-c]`, `[!a-c]` (one of, one not of).
-struct GlobPattern: Sendable, Hashable {
+package struct GlobPattern: Sendable, Hashable {
     fileprivate enum Token: Sendable, Hashable {
         case literal(Unicode.Scalar)
         case one
@@ -11,7 +11,7 @@ struct GlobPattern: Sendable, Hashable {
     private let prefix: [UInt8]
 
     /// `nil` when the text has no pattern characters, or a bracket that isn't closed.
-    init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let scalars = Array(text.unicodeScalars)
         guard scalars.contains(where: { $0 == "*" || $0 == "?" || $0 == "[" }) else { return nil }
         var tokens: [Token] = []
@@ -57,7 +57,7 @@ struct GlobPattern: Sendable, Hashable {
     }
 
     /// Time is bounded by the product of both lengths: only the latest `*` is ever gone back to.
-    func matches(_ name: String) -> Bool {
+    package func matches(_ name: String) -> Bool {
         guard name.utf8.starts(with: self.prefix) else { return false }
         let scalars = name.unicodeScalars
         var position = scalars.startIndex

@@ -1,10 +1,10 @@
 /// `edge` or `edge&berlin`: holds for a device that has all of the tags. The one meaning of tags everywhere; in a group's `tags:`, which lists
 /// several expressions, one that holds is enough.
-struct TagExpression: Sendable, Hashable {
-    let tags: [String]
+package struct TagExpression: Sendable, Hashable {
+    package let tags: [String]
 
     /// `nil` unless it is one tag or several joined by `&`.
-    init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let tags = text.split(separator: "&", omittingEmptySubsequences: false).map { part in
             String(part).trimmingSpaces()
         }

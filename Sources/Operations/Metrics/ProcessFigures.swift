@@ -1,0 +1,61 @@
+import Foundation
+
+/// What the system knows of this process (proc(5)).
+struct ProcessFigures: Sendable {
+    private static let started = Date().timeIntervalSince1970
+
+    var residentBytes = 0
+    var virtualBytes = 0
+    var openFiles = 0
+    var maximumFiles = 0
+    var threads = 0
+    var processorSeconds = 0.0
+    var startTime = Self.started
+
+    static func current() -> ProcessFigures {
+        var figures = ProcessFigures()
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        if let memory = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) {
+            let pages = memory.split(separator: " ").compactMap { Int($0) }
+            if pages.count >= 2 { (figures.virtualBytes, figures.residentBytes) = (pages[0] * page, pages[1] * page) }
+        }
+        // The folder that is being read is open as well.
+        figures.openFiles = max(0, (Self.names(in: "/proc/self/fd") ?? 1) - 1)
+        figures.threads = Self.names(in: "/proc/self/task") ?? 0
+        var limit = rlimit()
+        if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
+            figures.maximumFiles = Int(clamping: limit.rlim_cur)
+        }
+        var usage = rusage()
+        if getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 {
+            figures.processorSeconds = [usage.ru_utime, usage.ru_stime].reduce(0) {
+                $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
+            }
+        }
+        return figures
+    }
+
+    /// Names alone: to look at each file, as Foundation's functions do, costs a thousand times more with 10,000 sockets.
+    private static func names(in folder: String) -> Int? {
+        guard let directory = opendir(folder) else { return nil }
+        defer { closedir(directory) }
+        var count = 0
+        while let entry = readdir(directory) {
+            // Not `.` and `..`.
+            if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { count += 1 }
+        }
+        return count
+    }
+
+    var families: [MetricFamily] {
+        [
+            .gauge("process_cpu_seconds_total", self.processorSeconds),
+            .gauge("process_resident_memory_bytes", Double(self.residentBytes)),
+            .gauge("process_virtual_memory_bytes", Double(self.virtualBytes)),
+            .gauge("process_open_fds", Double(self.openFiles)),
+            .gauge("process_max_fds", Double(self.maximumFiles)),
+            .gauge("process_threads", Double(self.threads)),
+            .gauge("process_start_time_seconds", self.startTime),
+        ].compactMap { $0 }
+    }
+}

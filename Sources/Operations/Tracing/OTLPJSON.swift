@@ -1,0 +1,168 @@
+import Jobs
+import Tracing
+
+/// Spans as the body of an OTLP/HTTP request in JSON: `ExportTraceServiceRequest` of opentelemetry-proto, in the mapping of protocol buffers to JSON with the
+/// changes that OTLP makes to it (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids in hexadecimal digits, enumerations as numbers,
+/// names in lowerCamelCase, 64-bit integers as strings.
+enum OTLPJSON {
+    static func request(_ spans: [FinishedSpan], resource: [(name: String, value: String)], version: String) -> [UInt8]
+    {
+        var bytes: [UInt8] = []
+        JSONWriter.append(to: &bytes) { writer in
+            writer.object { writer in
+                writer.name("resourceSpans")
+                writer.array([spans]) { writer, spans in
+                    writer.object { writer in
+                        writer.name("resource")
+                        writer.object { writer in
+                            writer.name("attributes")
+                            writer.array(resource) { self.attribute($1.name, .string($1.value), &$0) }
+                        }
+                        writer.name("scopeSpans")
+                        writer.array([spans]) { writer, spans in
+                            writer.object { writer in
+                                writer.name("scope")
+                                writer.object { writer in
+                                    writer.name("name")
+                                    writer.string("tether")
+                                    writer.name("version")
+                                    writer.string(version)
+                                }
+                                writer.name("spans")
+                                writer.array(spans) { self.span($1, &$0) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return bytes
+    }
+
+    private static func span(_ span: FinishedSpan, _ writer: inout JSONWriter) {
+        writer.object { writer in
+            self.identity(span.context, &writer)
+            if let parentID = span.parentID {
+                writer.name("parentSpanId")
+                writer.string(Hexadecimal.text(parentID))
+            }
+            // W3C trace flags in the lowest byte (trace.proto, Span.flags).
+            writer.name("flags")
+            writer.integer(span.context.isSampled ? 1 : 0)
+            writer.name("name")
+            writer.string(span.name)
+            writer.name("kind")
+            writer.integer(self.number(span.kind))
+            writer.name("startTimeUnixNano")
+            writer.string(String(span.start))
+            writer.name("endTimeUnixNano")
+            writer.string(String(span.end))
+            self.attributes(span.attributes, &writer)
+            writer.name("events")
+            writer.array(span.events) { writer, event in
+                writer.object { writer in
+                    writer.name("timeUnixNano")
+                    writer.string(String(event.time))
+                    writer.name("name")
+                    writer.string(event.name)
+                    self.attributes(event.attributes, &writer)
+                }
+            }
+            writer.name("links")
+            writer.array(span.links) { writer, link in
+                writer.object { self.identity(link, &$0) }
+            }
+            writer.name("status")
+            writer.object { writer in
+                guard let status = span.status else { return }
+                writer.name("code")
+                writer.integer(status.code == .ok ? 1 : 2)
+                if let message = status.message {
+                    writer.name("message")
+                    writer.string(message)
+                }
+            }
+        }
+    }
+
+    private static func identity(_ context: TraceContext, _ writer: inout JSONWriter) {
+        writer.name("traceId")
+        writer.string(Hexadecimal.text(context.traceID))
+        writer.name("spanId")
+        writer.string(Hexadecimal.text(context.spanID))
+        if let state = context.state {
+            writer.name("traceState")
+            writer.string(state)
+        }
+    }
+
+    /// `SpanKind` of trace.proto.
+    private static func number(_ kind: SpanKind) -> Int {
+        switch kind {
+        case .internal: 1
+        case .server: 2
+        case .client: 3
+        case .producer: 4
+        case .consumer: 5
+        }
+    }
+
+    private static func attributes(_ attributes: SpanAttributes, _ writer: inout JSONWriter) {
+        var all: [(String, SpanAttribute)] = []
+        attributes.forEach { all.append(($0, $1)) }
+        writer.name("attributes")
+        writer.array(all.sorted { $0.0 < $1.0 }) { self.attribute($1.0, $1.1, &$0) }
+    }
+
+    private static func attribute(_ name: String, _ value: SpanAttribute, _ writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.name("key")
+            writer.string(name)
+            writer.name("value")
+            self.value(value, &writer)
+        }
+    }
+
+    /// `AnyValue` of common.proto.
+    private static func value(_ value: SpanAttribute, _ writer: inout JSONWriter) {
+        writer.object { writer in
+            switch value {
+            case .int32(let number):
+                writer.name("intValue")
+                writer.string(String(number))
+            case .int64(let number):
+                writer.name("intValue")
+                writer.string(String(number))
+            case .double(let number) where number.isFinite:
+                writer.name("doubleValue")
+                writer.number(number)
+            case .bool(let truth):
+                writer.name("boolValue")
+                writer.bool(truth)
+            case .int32Array(let values): self.array(values.map { .int32($0) }, &writer)
+            case .int64Array(let values): self.array(values.map { .int64($0) }, &writer)
+            case .doubleArray(let values): self.array(values.map { .double($0) }, &writer)
+            case .boolArray(let values): self.array(values.map { .bool($0) }, &writer)
+            case .stringArray(let values): self.array(values.map { .string($0) }, &writer)
+            case .stringConvertibleArray(let values): self.array(values.map { .string("\($0)") }, &writer)
+            case .string(let text):
+                writer.name("stringValue")
+                writer.string(text)
+            case .stringConvertible(let value):
+                writer.name("stringValue")
+                writer.string("\(value)")
+            default:
+                writer.name("stringValue")
+                writer.string("\(value)")
+            }
+        }
+    }
+
+    private static func array(_ values: [SpanAttribute], _ writer: inout JSONWriter) {
+        writer.name("arrayValue")
+        writer.object { writer in
+            writer.name("values")
+            writer.array(values) { self.value($1, &$0) }
+        }
+    }
+}

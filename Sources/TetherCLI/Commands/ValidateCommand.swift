@@ -1,0 +1,99 @@
+import ArgumentParser
+import Devices
+import Foundation
+import Jobs
+
+struct ValidateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "validate",
+        abstract: "Hold job files against the contract, without Kafka and without devices.",
+        discussion: """
+            Reads JSON and YAML. With --inventory it tells too which devices the targets stand for, which stand for nothing, and whether the job \
+            only reads on each platform. Problems go to standard error as FILE:LINE: FIELD: …; a warning alone is no failure.
+
+            Exit status: 0 every job is right; 1 some aren't; 64 wrong command line; 65 the inventory can't be used.
+
+            Examples:
+              tether validate job.yaml
+              tether validate jobs/*.json --inventory ./inventory
+              generate-job | tether validate - --json
+            """
+    )
+
+    @Argument(
+        help: ArgumentHelp("Job files; - reads standard input.", valueName: "file"),
+        completion: .file(extensions: ["json", "yaml", "yml"]))
+    var files: [String]
+    @Option(
+        help: ArgumentHelp("Inventory file or directory (YAML).", valueName: "path"), completion: .file())
+    var inventory: String?
+    @Option(
+        help: ArgumentHelp("Directory with platform definitions of your own.", valueName: "path"),
+        completion: .directory)
+    var platforms: String?
+    @Flag(help: "Take user@host:port targets that are not in the inventory, as workers do with this option.")
+    var allowAdHocTargets = false
+    @Flag(help: "Print one JSON object for each file.")
+    var json = false
+    @OptionGroup var log: LogOptions
+
+    func validate() throws {
+        guard self.inventory != nil || (self.platforms == nil && !self.allowAdHocTargets) else {
+            throw ValidationError("--platforms and --allow-ad-hoc-targets go with --inventory.")
+        }
+        guard self.files.count(where: { $0 == "-" }) <= 1 else {
+            throw ValidationError("Standard input can be read once.")
+        }
+    }
+
+    func run() async throws {
+        let client = try self.inventory.map { path in
+            try DeviceClient(
+                DeviceClient.Configuration(inventory: try Inventory(path: path), platformDirectory: self.platforms),
+                logger: self.log.quietLogger("tether.validate"))
+        }
+        let inspections = self.inspections(client)
+        var isRight = true
+        for file in self.files {
+            let report = Self.inspect(file, inspections)
+            if report.problems.contains(where: { $0.severity == .error }) { isRight = false }
+            self.json ? report.printJSON() : report.print()
+        }
+        await client?.shutDown()
+        if !isRight { throw ExitStatus.failed.code }
+    }
+
+    /// In this order. Each kind of inspection that there is stands here, and nowhere else.
+    private func inspections(_ client: DeviceClient?) -> [any JobInspection] {
+        var inspections: [any JobInspection] = [FieldInspection()]
+        if let client {
+            inspections.append(InventoryInspection(client: client, allowsAdHocTargets: self.allowAdHocTargets))
+        }
+        return inspections
+    }
+
+    private static func inspect(_ file: String, _ inspections: [any JobInspection]) -> JobFileReport {
+        do {
+            let document = try JobDocument(path: file)
+            var report = JobFileReport(file: document.name)
+            let job: Job
+            do {
+                job = try document.job()
+            } catch {
+                report.findings.problems.append(error)
+                return report
+            }
+            report.job = job
+            for inspection in inspections { report.findings.add(inspection.inspect(job, in: document)) }
+            return report
+        } catch let problem as Problem {
+            var report = JobFileReport(file: problem.file)
+            report.findings.problems.append(problem)
+            return report
+        } catch {
+            var report = JobFileReport(file: file)
+            report.findings.problems.append(Problem(file: file, message: "\(error)"))
+            return report
+        }
+    }
+}

@@ -24,7 +24,7 @@ package struct Policy: Sendable {
         }
         for platform in platforms {
             let assessment = PolicyAssessment(
-                topic, task.operation, on: platform, task.credential.map { .named($0) } ?? .none)
+                topic, task.operation, on: platform, PolicyRule.Credential(task.credential))
             if let denial = assessment.denial(for: target) { return denial }
         }
         return nil

@@ -30,6 +30,14 @@ struct PolicyRule: Sendable {
         case named(String)
         /// It comes with the job.
         case sealed
+
+        init(_ credential: JobCredential?) {
+            switch credential {
+            case nil: self = .none
+            case .named(let name): self = .named(name)
+            case .sealed: self = .sealed
+            }
+        }
     }
 
     enum CredentialSelector: Sendable, Hashable {

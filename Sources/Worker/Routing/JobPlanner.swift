@@ -154,7 +154,7 @@ struct JobPlanner {
                 let assessment =
                     assessments[name]
                     ?? PolicyAssessment(
-                        topicPolicy, operation, on: self.platform(name), job.credential.map { .named($0) } ?? .none)
+                        topicPolicy, operation, on: self.platform(name), PolicyRule.Credential(job.credential))
                 assessments[name] = assessment
                 if let denial = assessment.denial(for: target) { return denial }
             }

@@ -136,7 +136,7 @@ struct RotationTests {
             let path = "\(world.directory.path)/inventory.yaml"
             let text = try String(contentsOfFile: path, encoding: .utf8).replacing(old, with: new)
             try text.write(toFile: path, atomically: true, encoding: .utf8)
-            try world.client.replaceInventory(try Inventory(path: path))
+            try world.client.reload(try Inventory(path: path))
         }
         try await world.run()
         try world.write("two", to: "password")

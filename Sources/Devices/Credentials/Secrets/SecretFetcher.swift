@@ -65,7 +65,8 @@ final class SecretFetcher: Sendable {
         return try result.get()
     }
 
-    private static func read(_ path: String, _ location: SecretLocation) -> Result<SecretDocument, SecretFailure> {
+    /// The whole text of a file, without the line end at its end. Blocks.
+    static func read(_ path: String, _ location: SecretLocation) -> Result<SecretDocument, SecretFailure> {
         switch FileReader.read(path, limit: self.maximumBytes) {
         case .failure(let reason): return .failure(SecretFailure(location, "can't be read: \(reason)"))
         case .success(var bytes):

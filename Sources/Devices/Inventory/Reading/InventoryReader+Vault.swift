@@ -65,8 +65,8 @@ extension InventoryReader {
         }
     }
 
-    /// What opens Vault can't come from Vault, nor from a helper, whose place would be the secrets themselves.
-    private mutating func ownSecret(_ value: YAMLValue) throws(InventoryError) -> SecretSource {
+    /// What opens Vault or a source of devices can't come from Vault, nor from a helper, whose place would be the secrets themselves.
+    mutating func ownSecret(_ value: YAMLValue) throws(InventoryError) -> SecretSource {
         var reader = SecretReader(environment: self.secrets.environment)
         let source = try reader.secret(value, named: [])
         if case .stored(let location, _) = source {
@@ -79,7 +79,7 @@ extension InventoryReader {
 
     /// - Throws: if something refers to Vault and no file says where it is.
     func checkVault() throws(InventoryError) {
-        guard self.draft.vault == nil, let use = self.secrets.firstVaultUse else { return }
-        throw use.error("the inventory has no section `vault` that says where it is")
+        guard self.draft.vault == nil, let error = self.secrets.firstVaultUse else { return }
+        throw error
     }
 }

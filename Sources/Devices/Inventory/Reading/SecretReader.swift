@@ -14,8 +14,8 @@ import SSH
 /// Files, programs and Vault are asked when a session is opened; `ttl` beside them says for how long the answer may be used again.
 struct SecretReader {
     let environment: [String: String]
-    /// Where Vault was referred to first.
-    private(set) var firstVaultUse: YAMLValue?
+    /// What is wrong with the first reference to Vault, if nothing says where it is.
+    private(set) var firstVaultUse: InventoryError?
 
     init(environment: [String: String]) {
         self.environment = environment
@@ -151,7 +151,8 @@ struct SecretReader {
     }
 
     private mutating func vault(_ value: YAMLValue) throws(InventoryError) -> (SecretLocation, field: String?) {
-        self.firstVaultUse = self.firstVaultUse ?? value
+        self.firstVaultUse =
+            self.firstVaultUse ?? value.error("the inventory has no section `vault` that says where it is")
         var path: String?
         var name: String?
         var timeToLive: Duration?

@@ -41,6 +41,21 @@ extension InventoryReader {
         }
     }
 
+    /// Read with the inventory, and again with each reload.
+    private mutating func token(_ value: YAMLValue) throws(InventoryError) -> Secret {
+        switch try self.ownSecret(value) {
+        case .value(let secret): return secret
+        case .stored(let location, _):
+            guard case .file(let path) = location.place else { throw value.error("must be text or in a file") }
+            switch SecretFetcher.read(path, location) {
+            case .success(let document):
+                guard let text = document.text else { throw value.error("is not text") }
+                return text
+            case .failure(let failure): throw value.error(failure.message)
+            }
+        }
+    }
+
     private mutating func readSource(_ entry: YAMLValue) throws(InventoryError) {
         var source = InventorySource(url: "", kind: .tether, place: entry.place)
         var hasKind = false
@@ -53,7 +68,7 @@ extension InventoryReader {
             case "kind":
                 source.kind = try value.choice(InventorySource.Kind.self)
                 hasKind = true
-            case "token": source.token = try self.secrets.secret(value)
+            case "token": source.token = try self.token(value)
             case "refresh": source.refresh = try value.duration(in: .seconds(1)...(.seconds(86_400)))
             case "timeout": source.timeout = try value.duration(in: .milliseconds(100)...(.seconds(600)))
             case "cache": source.cache = SecretReader.absolute(try value.string(), besides: value.file)

@@ -129,7 +129,7 @@ struct WatchCommand: AsyncParsableCommand {
                 self.kafka.topics.events, of: self.kafka, self.log, from: self.watch.start(else: .end)
             ) { record in
                 guard let value = record.value, let event = try? Event(decoding: value),
-                    self.filter.matches(type: event.type, device: event.device ?? "")
+                    self.filter.matches(type: event.type, device: event.device)
                 else { return false }
                 Console.write(self.watch.json ? value + [UInt8(ascii: "\n")] : Array(printer.line(event).utf8))
                 return false

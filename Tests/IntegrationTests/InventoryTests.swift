@@ -94,7 +94,7 @@ extension Integration {
             #expect(
                 table.output == """
                     NAME  HOST       PORT  DEVICE TYPE  TAGS  GROUPS
-                    r1    192.0.2.1  22    cisco_iosxe  edge
+                    r1    192.0.2.1    22  cisco_iosxe  edge
                     r2    192.0.2.2  2222  cisco_iosxe        core
 
                     """)

@@ -49,7 +49,7 @@ struct ConfigCommand: AsyncParsableCommand {
             try whole.worker(policy: nil).kafka.check()
             try settings.checkOperations()
             if let path = try settings.optional(Settings.inventory) {
-                let inventory = try Inventory(path: path)
+                let inventory = try Inventory(path: path, environment: environment, isWithoutSources: true)
                 lines.append("inventory: \(inventory.deviceCount) devices")
             }
             return lines + Settings.unknownVariables(in: environment).map { "note: \($0)" }

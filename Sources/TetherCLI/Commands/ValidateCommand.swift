@@ -47,9 +47,11 @@ struct ValidateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let client = try self.inventory.map { path in
-            try DeviceClient(
-                DeviceClient.Configuration(inventory: try Inventory(path: path), platformDirectory: self.platforms),
+        var client: DeviceClient?
+        if let path = self.inventory {
+            let inventory = try await Inventory.load(path: path)
+            client = try DeviceClient(
+                DeviceClient.Configuration(inventory: inventory, platformDirectory: self.platforms),
                 logger: self.log.quietLogger("tether.validate"))
         }
         let inspections = self.inspections(client)

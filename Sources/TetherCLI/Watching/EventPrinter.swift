@@ -9,7 +9,7 @@ struct EventPrinter {
     func line(_ event: Event) -> String {
         let (style, detail) = self.words(event.kind)
         let parts = [
-            self.time(event.time), self.stream.styled(TerminalText.escapedLine(event.device), .strong),
+            self.time(event.time), self.stream.styled(TerminalText.escapedLine(event.device ?? "inventory"), .strong),
             self.stream.styled(event.type, style), self.stream.styled(TerminalText.escapedLine(event.worker), .faint),
             TerminalText.escapedLine(detail),
         ]
@@ -27,6 +27,13 @@ struct EventPrinter {
         case .hostKeyChanged(let message): (.bad, message)
         case .credentialLocked(let user, let scope, let pause):
             (.bad, "user \(user), \(scope), for \(ProgressBar.clock(pause))")
+        case .inventoryChanged(let devices, let added, let removed, let changed, let names):
+            (
+                .good,
+                "\(devices) devices: \(added) added, \(removed) removed, \(changed) changed"
+                    + (names.isEmpty ? "" : ": \(names.joined(separator: " "))")
+            )
+        case .inventoryRefused(let code, let message): (.bad, "\(code): \(message)")
         }
     }
 

@@ -11,10 +11,14 @@ extension Inventory {
         try self.init(path: path, environment: ProcessInfo.processInfo.environment)
     }
 
-    /// - Parameter environment: What `{env: NAME}` refers to.
-    package init(path: String, environment: [String: String]) throws(InventoryError) {
+    /// - Parameters:
+    ///   - environment: What `{env: NAME}` refers to.
+    ///   - isWithoutSources: What sources would give is left out, where nothing is to be connected to.
+    package init(
+        path: String, environment: [String: String], isWithoutSources: Bool = false
+    ) throws(InventoryError) {
         let reader = try InventoryReader(path: path, environment: environment)
-        if let source = reader.sources.first {
+        if let source = reader.sources.first, !isWithoutSources {
             throw InventoryError(source.place, "sources", "are read with `Inventory.load(path:)`, which waits for them")
         }
         try self.init(reader)

@@ -66,7 +66,7 @@ extension InventoryCommand {
             } else {
                 Self.show(report)
             }
-            if !report.ok { throw ExitCode(1) }
+            if !report.ok { throw ExitStatus.failed.code }
         }
 
         private static func finding(_ error: InventoryError) -> Report.Finding {

@@ -63,23 +63,3 @@ enum JSONLine {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 }
-
-/// Rows with columns of equal width, the last one open.
-enum Columns {
-    static func text(_ rows: [[String]]) -> String {
-        var widths: [Int] = []
-        for row in rows {
-            for (column, cell) in row.dropLast().enumerated() {
-                if column == widths.count { widths.append(0) }
-                widths[column] = max(widths[column], cell.count)
-            }
-        }
-        return rows.map { row in
-            let cells = row.enumerated().map { column, cell in
-                column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
-            }
-            let line = cells.joined(separator: "  ")
-            return line[...(line.lastIndex { $0 != " " } ?? line.startIndex)] + "\n"
-        }.joined()
-    }
-}

@@ -37,16 +37,17 @@ extension InventoryCommand {
             if self.json {
                 Console.write(try rows.map { try JSONLine.text($0) + "\n" }.joined())
             } else if !rows.isEmpty {
-                Console.write(
-                    Columns.text(
-                        [["NAME", "HOST", "PORT", "DEVICE TYPE", "TAGS", "GROUPS"]]
-                            + rows.map { row in
-                                [
-                                    row.name, row.host, String(row.port), row.device_type,
-                                    row.tags.joined(separator: " "),
-                                    row.groups.joined(separator: " "),
-                                ]
-                            }))
+                var table = Table([
+                    .init("name"), .init("host"), .init("port", .right), .init("device type"),
+                    .init("tags", shrinks: true), .init("groups", shrinks: true),
+                ])
+                for row in rows {
+                    table.add([
+                        .init(row.name), .init(row.host), .init(String(row.port)), .init(row.device_type),
+                        .init(row.tags.joined(separator: " ")), .init(row.groups.joined(separator: " ")),
+                    ])
+                }
+                table.print()
             }
             for target in resolution.adHoc {
                 Console.error("\(target.expression): no device of the inventory has this address")
@@ -54,7 +55,7 @@ extension InventoryCommand {
             // Of an empty inventory all are listed.
             let unknown = resolution.unknown.filter { $0 != "all" }
             for target in unknown { Console.error("\(target): nothing in the inventory has this name") }
-            if !unknown.isEmpty || !resolution.adHoc.isEmpty { throw ExitCode(1) }
+            if !unknown.isEmpty || !resolution.adHoc.isEmpty { throw ExitStatus.failed.code }
         }
     }
 }

@@ -24,12 +24,14 @@ extension InventoryCommand {
             let inventory = try await self.options.load()
             guard let settings = inventory.effectiveSettings(of: self.device, environmentPrefix: "TETHER") else {
                 Console.error("\(self.device): no device of the inventory has this name")
-                throw ExitCode(1)
+                throw ExitStatus.failed.code
             }
             if self.json {
                 Console.write(try JSONLine.text(Shown(device: self.device, settings: settings)) + "\n")
             } else {
-                Console.write(Columns.text(settings.map { [$0.name, $0.value, $0.source] }))
+                var table = Table([.init("setting"), .init("value"), .init("from")])
+                for setting in settings { table.add([.init(setting.name), .init(setting.value), .init(setting.source, .faint)]) }
+                table.print()
             }
         }
     }

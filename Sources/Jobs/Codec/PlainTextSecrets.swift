@@ -20,6 +20,24 @@ enum PlainTextSecrets {
         throw FieldError(Self.problem, kind: .secret)
     }
 
+    /// Whether a record that is refused, for whatever mistake was found first, may hold a secret somewhere. In doubt it does.
+    static func mayStand(in value: JSONValue) -> Bool {
+        switch value {
+        case .object(let object):
+            object.members.contains { member in
+                (member.value != .null && self.looksSecret(member.name)) || self.mayStand(in: member.value)
+            }
+        case .array(let values): values.contains { self.mayStand(in: $0) }
+        case .string(let text):
+            if let at = text.utf8.lastIndex(of: UInt8(ascii: "@")) {
+                text.utf8[..<at].contains(UInt8(ascii: ":"))
+            } else {
+                false
+            }
+        default: false
+        }
+    }
+
     private static let problem =
         "plain-text secrets are refused on the bus; name an entry of the worker's credential store in \"credential\" instead, or seal the credential (`tether seal`)"
 

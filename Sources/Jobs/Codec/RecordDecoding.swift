@@ -26,7 +26,7 @@ enum RecordDecoding {
                 message: error.message,
                 jobID: (try? fields.text(jobField, jobField == "id" ? .jobID : .derivedID)) ?? nil,
                 replyTo: (try? fields.text("reply_to", .topic)) ?? nil,
-                holdsSecret: error.kind == .secret
+                holdsSecret: error.kind == .secret || PlainTextSecrets.mayStand(in: value)
             )
         }
     }

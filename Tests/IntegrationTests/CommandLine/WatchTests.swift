@@ -73,7 +73,7 @@ extension Integration {
                     "\(lines)")
                 let records = try await watch("--json").split(separator: "\n")
                 #expect(
-                    try records.map { try Event(decoding: Array($0.utf8)).device }.sorted() == ["dev-0001", "dev-0002"])
+                    try records.compactMap { try Event(decoding: Array($0.utf8)).device }.sorted() == ["dev-0001", "dev-0002"])
                 #expect(try await watch("--type", "device.*").isEmpty)
             }
         }

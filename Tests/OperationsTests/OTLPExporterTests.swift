@@ -106,6 +106,15 @@ import Tracing
 
     // MARK: Surroundings
 
+    private struct Beacon: Service {
+        let started: AsyncStream<Void>.Continuation
+
+        func run() async throws {
+            self.started.yield()
+            try await gracefulShutdown()
+        }
+    }
+
     static func value(_ name: String, _ registry: MetricRegistry) -> Double? {
         guard
             case .number(let value)? = registry.families().first(where: { $0.description.name == name })?.samples.first?
@@ -124,8 +133,11 @@ import Tracing
                 endpoint: endpoint, headers: [("authorization", "Bearer abc")], instance: "w1",
                 interval: .milliseconds(20)))
         let exporter = OTLPExporter(configuration, metrics: registry, logger: logger)
-        let group = ServiceGroup(services: [exporter], logger: logger)
+        // A group that is told to end before it runs never does.
+        let (starts, started) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let group = ServiceGroup(services: [exporter, Beacon(started: started)], logger: logger)
         let run = Task { try await group.run() }
+        for await _ in starts { break }
         try await body(exporter)
         await group.triggerGracefulShutdown()
         try await run.value

@@ -22,7 +22,8 @@ package struct StatusPage: Sendable {
     /// What changes, by the `id` of the element that it fills.
     package var parts: [(id: String, html: String)] {
         [
-            ("health", self.health), ("figures", self.figures), ("sessions", self.sessions), ("count", self.count),
+            ("health", self.health), ("reasons", self.reasons), ("figures", self.figures), ("sessions", self.sessions),
+            ("count", self.count),
             ("rows", self.deviceRows), ("pages", self.pages), ("failures", self.failures),
             ("partitions", self.partitions),
         ].map { ($0.0, $0.1.html) }
@@ -48,6 +49,7 @@ package struct StatusPage: Sendable {
             <header>
             <div class="title"><h1><bdi>\(name)</bdi></h1><p>Tether \(self.snapshot.version) · \(roles)</p></div>
             <div id="health" role="status" aria-live="polite">\(self.health)</div>
+            <ul id="reasons">\(self.reasons)</ul>
             <button type="button" id="follow" aria-pressed="true" hidden>Live</button>
             </header>
             <main>
@@ -109,9 +111,12 @@ package struct StatusPage: Sendable {
             } else {
                 report.isReady ? ("good", "Ready") : ("busy", "Not ready")
             }
-        let reasons = report.obstacles.map { reason -> Markup in "<li>\(reason)</li>" }
-        let list: Markup = reasons.isEmpty ? "" : "<ul>\(Markup(joining: reasons))</ul>"
-        return "<strong class=\"state \(kind)\">\(word)</strong>\(list)"
+        return "<strong class=\"state \(kind)\">\(word)</strong>"
+    }
+
+    /// Apart from the word, which is read out when it changes: these say for how long, and change all the time.
+    private var reasons: Markup {
+        Markup(joining: self.snapshot.health.obstacles.map { reason -> Markup in "<li>\(reason)</li>" })
     }
 
     private var figures: Markup {

@@ -12,7 +12,7 @@ struct JobTracing: Sendable {
     /// The span of a job record that is being routed, and what goes with everything that follows from it.
     func route(_ record: KafkaRecord) -> (span: any Span, headers: [EchoedHeader]) {
         let headers = record.headers.map { EchoedHeader($0.name, $0.value) }
-        let span = self.start("route job", in: self.context(of: headers), .consumer, at: nil)
+        let span = self.start("route job", in: self.context(of: headers), .consumer, at: DefaultTracerClock.now)
         span.updateAttributes { attributes in
             attributes["messaging.system"] = "kafka"
             attributes["messaging.operation.type"] = "process"
@@ -27,8 +27,9 @@ struct JobTracing: Sendable {
     func begin(_ assigned: inout AssignedTask) {
         let task = assigned.task
         let (partition, offset) = (assigned.partition, assigned.offset)
+        let clock = WallClock()
         let span = self.start(
-            "task \(task.operation.type)", in: self.context(of: task.echo), .consumer, at: assigned.taken)
+            "task \(task.operation.type)", in: self.context(of: task.echo), .consumer, at: clock.time(assigned.taken))
         if span.isRecording {
             span.updateAttributes { attributes in
                 attributes["messaging.system"] = "kafka"
@@ -44,14 +45,14 @@ struct JobTracing: Sendable {
             }
         }
         assigned.task.echo.replaceTrace(with: self.headers(of: span))
-        assigned.trace = TaskTrace(tracing: self, span: span)
+        assigned.trace = TaskTrace(tracing: self, span: span, clock: clock)
     }
 
     fileprivate func start(
-        _ name: String, in context: ServiceContext, _ kind: SpanKind, at instant: ContinuousClock.Instant?
+        _ name: String, in context: ServiceContext, _ kind: SpanKind, at time: DefaultTracerClock.Timestamp
     ) -> any Span {
         self.tracer.startSpan(
-            name, context: context, ofKind: kind, at: WallClock.time(instant), function: #function, file: #fileID,
+            name, context: context, ofKind: kind, at: time, function: #function, file: #fileID,
             line: #line)
     }
 
@@ -72,6 +73,7 @@ struct JobTracing: Sendable {
 struct TaskTrace: Sendable {
     let tracing: JobTracing
     let span: any Span
+    let clock: WallClock
 
     /// Records something that is over as a child.
     /// - Parameter error: why it failed; `nil` for success.
@@ -80,13 +82,13 @@ struct TaskTrace: Sendable {
         to end: ContinuousClock.Instant = .now, error: ErrorDescription? = nil, attributes: SpanAttributes = [:]
     ) {
         guard self.span.isRecording else { return }
-        let child = self.tracing.start(name, in: self.span.context, kind, at: start)
+        let child = self.tracing.start(name, in: self.span.context, kind, at: self.clock.time(start))
         child.attributes = attributes
         if let error {
             child.updateAttributes { $0["error.type"] = error.code }
             child.setStatus(SpanStatus(code: .error, message: error.message))
         }
-        child.end(at: WallClock.time(end))
+        child.end(at: self.clock.time(end))
     }
 
     func end(_ result: DeviceResult) {
@@ -102,13 +104,13 @@ struct TaskTrace: Sendable {
                 self.span.setStatus(SpanStatus(code: .error, message: result.error?.message))
             }
         }
-        self.span.end()
+        self.span.end(at: self.clock.time(.now))
     }
 
     /// It goes on elsewhere, without a result from here.
     func leave(_ reason: String) {
         self.span.addEvent(SpanEvent(name: reason))
-        self.span.end()
+        self.span.end(at: self.clock.time(.now))
     }
 }
 
@@ -144,13 +146,15 @@ extension [EchoedHeader] {
     }
 }
 
-/// Times of spans, which are points in calendar time, from a clock that measures.
-enum WallClock {
-    static func time(_ instant: ContinuousClock.Instant?) -> DefaultTracerClock.Timestamp {
-        let now = DefaultTracerClock.now
-        guard let instant else { return now }
-        let (seconds, attoseconds) = instant.duration(to: .now).components
-        let age = max(0, seconds) * 1_000_000_000 + max(0, attoseconds) / 1_000_000_000
-        return .init(nanosecondsSinceEpoch: now.nanosecondsSinceEpoch - min(UInt64(age), now.nanosecondsSinceEpoch))
+/// Times of spans, which are points in calendar time, from a clock that measures. All times of one task go by one of these, so that a part never
+/// begins before the whole.
+struct WallClock: Sendable {
+    private let wall = DefaultTracerClock.now.nanosecondsSinceEpoch
+    private let instant = ContinuousClock.now
+
+    func time(_ instant: ContinuousClock.Instant) -> DefaultTracerClock.Timestamp {
+        let (seconds, attoseconds) = self.instant.duration(to: instant).components
+        let nanoseconds = Int64(clamping: self.wall) + seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+        return .init(nanosecondsSinceEpoch: UInt64(max(0, nanoseconds)))
     }
 }

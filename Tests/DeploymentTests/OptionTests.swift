@@ -6,6 +6,7 @@ import Testing
 /// What the manifests, the unit and the articles type is what the program takes.
 @Suite("Options in manifests and articles")
 struct OptionTests {
+    /// What a command says of itself.
     private func help(_ command: [String]) throws -> String {
         let process = Process()
         process.executableURL = try SiblingProgram.url("tether")
@@ -19,7 +20,7 @@ struct OptionTests {
     }
 
     /// The options of a command and its subcommands, by their own help.
-    private func options(of command: [String] = []) throws -> Set<String> {
+    private func options(of command: [String]) throws -> Set<String> {
         let text = try self.help(command)
         var options = Set(text.matches(of: #/--[a-z][a-z-]+/#).map { String($0.output) })
         let list = text.components(separatedBy: "SUBCOMMANDS:\n").dropFirst().first ?? ""
@@ -32,7 +33,7 @@ struct OptionTests {
 
     @Test("every option of the manifests and the articles exists")
     func existing() throws {
-        let known = try self.options()
+        let known = try self.options(of: [])
         #expect(known.contains("--inventory") && known.contains("--partitions"))
         let deploy = Repository.root.appendingPathComponent("deploy")
         var files = [

@@ -77,9 +77,9 @@ struct TetherFaults: AsyncParsableCommand {
     }
 
     func run() async throws {
-        LoggingSystem.bootstrap { label in
+        LoggingSystem.bootstrap { [verbose] label in
             var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = .critical
+            handler.logLevel = verbose && label == "proxy" ? .info : .critical
             return handler
         }
         let faults = try self.chosenFaults()
@@ -101,8 +101,7 @@ struct TetherFaults: AsyncParsableCommand {
                 devices: self.devices,
                 rate: self.rate,
                 delivery: delivery,
-                // The development broker forgets what a transaction rests on when it is restarted; Apache Kafka keeps it in topics.
-                faults: delivery == .exactlyOnce ? faults.subtracting([.restartBroker]) : faults,
+                faults: faults,
                 broker: self.broker,
                 folder: folder.appendingPathComponent("round-\(number + 1)"),
                 isVerbose: self.verbose

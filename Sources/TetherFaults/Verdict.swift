@@ -24,16 +24,6 @@ struct Verdict: Sendable {
 
     private mutating func broken(_ text: String) { self.violations.append(text) }
 
-    /// The development broker is restarted with what it had saved, which may be less than it had acknowledged (Apache Kafka's log has it all): who goes
-    /// by that does again what was done. Such repetitions are counted, and are no breach.
-    private mutating func broken(_ text: String, unlessForgotten timestamp: Int64, _ evidence: Evidence) {
-        if evidence.restarts.contains(where: { $0.from <= timestamp && timestamp <= $0.to + Self.slack }) {
-            self.figures.repetitionsAfterRestart += 1
-        } else {
-            self.broken(text)
-        }
-    }
-
     // MARK: Topics
 
     /// Each job has one `accepted`, one terminal record for each device, one `finished`, in this order and in time.
@@ -44,10 +34,7 @@ struct Verdict: Sendable {
             let own = (replies[job.id] ?? []).sorted { $0.offset < $1.offset }
             if Set(own.map(\.partition)).count > 1 { self.broken("\(job.id): its replies are on several partitions") }
             let accepted = own.filter { $0.type == "accepted" }
-            if accepted.isEmpty { self.broken("\(job.id): 0 `accepted`") }
-            for repeated in accepted.dropFirst() {
-                self.broken("\(job.id): \(accepted.count) `accepted`", unlessForgotten: repeated.timestamp, evidence)
-            }
+            if accepted.count != 1 { self.broken("\(job.id): \(accepted.count) `accepted`") }
             if let tasks = accepted.first?.tasks, tasks != job.devices.count {
                 self.broken("\(job.id): accepted with \(tasks) tasks, asked for \(job.devices.count)")
             }
@@ -63,9 +50,7 @@ struct Verdict: Sendable {
                     self.figures.redelivered += 1
                     if !mayRepeat { self.broken("\(job.id) on \(device): \(ends.count) terminal records") }
                     if !repeated.isRedelivered {
-                        self.broken(
-                            "\(job.id) on \(device): a second terminal record without `redelivered`",
-                            unlessForgotten: repeated.timestamp, evidence)
+                        self.broken("\(job.id) on \(device): a second terminal record without `redelivered`")
                     }
                 }
             }
@@ -145,7 +130,7 @@ struct Verdict: Sendable {
                 }
             }
             self.checkOrder(device, jobs, evidence.growths)
-            self.checkSessions(device, evidence.absences, evidence.restarts)
+            self.checkSessions(device, evidence.absences)
         }
     }
 
@@ -169,7 +154,7 @@ struct Verdict: Sendable {
     }
 
     /// A session that has been replaced sends no command any more; and it is only ever replaced while open because its worker could not know.
-    private mutating func checkSessions(_ device: DeviceEvidence, _ absences: [Absence], _ restarts: [Absence]) {
+    private mutating func checkSessions(_ device: DeviceEvidence, _ absences: [Absence]) {
         for overlap in device.overlaps {
             let at = overlap.at.nanoseconds / 1_000_000
             if absences.contains(where: { $0.from <= at && at <= $0.to + Self.slack }) {
@@ -183,8 +168,6 @@ struct Verdict: Sendable {
             if record.session < newest {
                 // Taking leave changes nothing.
                 guard !["exit", "quit", "logout"].contains(record.command) else { continue }
-                let at = record.at.nanoseconds / 1_000_000
-                if restarts.contains(where: { $0.from <= at && at <= $0.to + Self.slack }) { continue }
                 self.broken(
                     "\(device.name): session \(record.session) sent `\(record.command)` after session \(newest) had begun"
                 )

@@ -242,7 +242,7 @@ final class Round: Sendable {
     // MARK: Faults
 
     private func tell(_ text: String) {
-        if self.settings.isVerbose { print("  \(Self.now % 1_000_000) \(text)") }
+        if self.settings.isVerbose { say("  \(Self.now % 1_000_000) \(text)") }
     }
 
     /// One fault after the other until the time is over.

@@ -46,13 +46,11 @@ struct Verdict: Sendable {
                     continue
                 }
                 self.note(first, of: job)
-                for repeated in ends.dropFirst() {
-                    self.figures.redelivered += 1
-                    if !mayRepeat { self.broken("\(job.id) on \(device): \(ends.count) terminal records") }
-                    if !repeated.isRedelivered {
-                        self.broken("\(job.id) on \(device): a second terminal record without `redelivered`")
-                    }
+                self.figures.redelivered += ends.count - 1
+                if !mayRepeat, ends.count > 1 {
+                    self.broken("\(job.id) on \(device): \(ends.count) terminal records")
                 }
+                self.checkMarks(ends, of: job, on: device, evidence.absences)
             }
             let strangers = Set(results.compactMap(\.device)).subtracting(job.devices)
             if !strangers.isEmpty { self.broken("\(job.id): results for \(strangers)") }
@@ -60,6 +58,22 @@ struct Verdict: Sendable {
         }
         let unknown = Set(replies.keys).subtracting(evidence.jobs.map(\.id))
         if !unknown.isEmpty { self.broken("replies for jobs that nobody sent: \(unknown.sorted().prefix(5))") }
+    }
+
+    /// All terminal records of a task but one say that they may be repetitions. The one that doesn't is the first, but for a worker that was cut off
+    /// with its result on the way: the network brings that one when it heals, after its successor's.
+    private mutating func checkMarks(
+        _ ends: [SeenReply], of job: SubmittedJob, on device: String, _ absences: [Absence]
+    ) {
+        let unmarked = ends.indices.filter { !ends[$0].isRedelivered }
+        guard let last = unmarked.last, last > 0 else { return }
+        let made = ends[last].timestamp
+        let wasHeldUp = absences.contains { $0.from - 1_000 <= made && made <= $0.to }
+        if unmarked.count > 1 || !wasHeldUp {
+            self.broken(
+                "\(job.id) on \(device): a second terminal record without `redelivered`; unmarked are \(unmarked) of \(ends.count)"
+            )
+        }
     }
 
     private mutating func note(_ end: SeenReply, of job: SubmittedJob) {

@@ -48,7 +48,8 @@ package final class KafkaConsumer: Sendable {
     /// Subscribes and consumes until `stop` is called or the task is cancelled; then revokes what is assigned (the delegate drains), and closes.
     /// A static member doesn't leave the group on close (librdkafka's behaviour with `group.instance.id`), so its partitions wait for it.
     ///
-    /// Runs once. When it returns, the connections and threads of this consumer are gone.
+    /// Runs once. When it returns, the connections and threads of this consumer are gone, but for one that was stopped before its group had let it join:
+    /// that one leaves when it has, unless the process ends first.
     /// - Throws: the fatal error that ended the consumer (`kafka.fenced_instance_id`, …).
     package func run() async throws(KafkaError) {
         let delegate = self.phase.withLockedValue { phase -> (any KafkaConsumerDelegate)? in
@@ -65,7 +66,9 @@ package final class KafkaConsumer: Sendable {
         }
         let answer = Answer<Void>()
         try OwnThread.start(name: "kafka-consumer") {
-            answer.resolve(ConsumerLoop(self.client, self, delegate).run())
+            let loop = ConsumerLoop(self.client, self, delegate)
+            answer.resolve(loop.run())
+            loop.close()
         }
         try await answer.wait(start: {}, cancelled: { self.stop() })
     }

@@ -53,6 +53,9 @@ final class ConsumerClient: Sendable {
 
     // MARK: Stopping
 
+    /// Whether librdkafka has ever asked the group's coordinator to let this member join.
+    var hasJoined: Bool { self.rejoins.hasJoined }
+
     var isStopping: Bool { self.state.withLock { $0.isStopping } }
 
     func stop() {

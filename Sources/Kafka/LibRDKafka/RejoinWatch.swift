@@ -1,4 +1,5 @@
 import CRDKafka
+import NIOConcurrencyHelpers
 
 /// Knows when a consumer has asked to join its group again and has not been told its assignment yet.
 ///
@@ -10,10 +11,14 @@ import CRDKafka
 /// Follows the requests themselves, through librdkafka's interceptors: there is no callback for the beginning of a rebalance.
 final class RejoinWatch: Sendable {
     private let joiningSince = Monitor<ContinuousClock.Instant?>(nil)
+    private let everJoined = NIOLockedValueBox(false)
     /// Longer than that no join takes: the coordinator has forgotten the member then.
     private let limit: Duration
 
     init(limit: Duration) { self.limit = limit }
+
+    /// Whether it has ever asked to join.
+    var hasJoined: Bool { self.everJoined.withLockedValue { $0 } }
 
     /// Waits until no join is under way, for a while at most. Blocks.
     ///
@@ -27,7 +32,9 @@ final class RejoinWatch: Sendable {
     }
 
     fileprivate func sent(_ key: Int16) {
-        if key == Self.joinGroup { self.joiningSince.update { $0 = .now } }
+        guard key == Self.joinGroup else { return }
+        self.everJoined.withLockedValue { $0 = true }
+        self.joiningSince.update { $0 = .now }
     }
 
     fileprivate func received(_ key: Int16) {

@@ -28,6 +28,7 @@ extension SessionCore {
             return
         }
         self.waiting.append(channel)
+        self.flushAtOnce()
         // A tunnel's owner has a timer of its own: it is part of a connection attempt.
         if !channel.request.isTunnel { channel.startTimer() }
         self.pump()
@@ -153,6 +154,7 @@ extension SessionCore {
         if let handle, self.question === handle { self.question = nil }
         guard case .open = self.phase, let handle else { return }
         self.closing.append(handle)
+        if case .command = channel.request { self.flushWithNextCommand() }
         self.pump()
     }
 

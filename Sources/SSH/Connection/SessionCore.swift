@@ -73,6 +73,7 @@ final class SessionCore: ChannelInboundHandler {
     /// Whether a channel has bytes to send that had no room.
     var hasMoreOutput = false
     private var isReading = true
+    private var flushing = Flushing.atOnce
 
     // Closing.
     var closeReason: SSHError?
@@ -223,9 +224,44 @@ final class SessionCore: ChannelInboundHandler {
         }
     }
 
+    /// Has what the end of a command produced leave together with what its owner asks for next.
+    ///
+    /// A task that waits for a command's end goes on with the event loop's next turn, and often with another command: end of file, close and the
+    /// next opening are then one segment instead of two.
+    func flushWithNextCommand() { self.flushing = .afterTurn }
+
+    /// The next flush is not to wait any more.
+    func flushAtOnce() { self.flushing = .atOnce }
+
+    private enum Flushing {
+        case atOnce
+        /// With the next turn of the event loop, for which nothing has been arranged yet.
+        case afterTurn
+        case arranged
+    }
+
+    /// Whether a flush has to wait for the event loop's next turn, and sees to it that there is one.
+    private func waitsForTurn() -> Bool {
+        switch self.flushing {
+        case .atOnce: return false
+        case .arranged: return true
+        case .afterTurn:
+            // The waiting task was put in line before this.
+            self.flushing = .arranged
+            self.eventLoop.assumeIsolated().execute { [weak self] in
+                guard let self, case .arranged = self.flushing else { return }
+                self.flushing = .atOnce
+                self.flushAfterWrite()
+            }
+            return true
+        }
+    }
+
     /// Sends what libssh2 has produced, and stops or resumes reading.
     func flush() {
-        guard !self.isLent, let wire = self.session?.wire, let transport = self.transport else { return }
+        guard !self.isLent, let wire = self.session?.wire, let transport = self.transport, !self.waitsForTurn() else {
+            return
+        }
         if wire.outbound.readableBytes > 0, transport.isWritable {
             // Taken away first: the write may call back into this handler.
             var bytes = wire.outbound

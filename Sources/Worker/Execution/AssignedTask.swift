@@ -18,6 +18,14 @@ struct AssignedTask: Sendable {
     /// When the task's deadline is up.
     var deadline: ContinuousClock.Instant
 
+    /// One taking of a record: after another rebalance the same record is another one.
+    struct Identity: Hashable, Sendable {
+        var partition: TopicPartition
+        var offset: Int64
+        var grant: Int
+    }
+    var identity: Identity { Identity(partition: self.partition, offset: self.offset, grant: self.grant) }
+
     /// - Parameters:
     ///   - now: milliseconds since 1970, at `taken`.
     ///   - maximumDeadline: no deadline is further away, whatever the record says. Its numbers come from outside: none of them may overflow.

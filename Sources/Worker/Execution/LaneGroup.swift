@@ -22,23 +22,18 @@ actor LaneGroup {
     }
 
     private struct Lane {
-        var waiting: Deque<Waiting> = []
+        var waiting: Deque<AssignedTask> = []
         var running: Running?
         /// The session is to be closed when nothing runs.
         var isToClose = false
 
         /// Interactive tasks come before the bulk ones; within its class each keeps its place in the log.
-        mutating func insert(_ new: Waiting) {
-            guard new.assigned.task.priority == .interactive,
-                let index = self.waiting.firstIndex(where: { $0.assigned.task.priority == .bulk })
+        mutating func insert(_ new: AssignedTask) {
+            guard new.task.priority == .interactive,
+                let index = self.waiting.firstIndex(where: { $0.task.priority == .bulk })
             else { return self.waiting.append(new) }
             self.waiting.insert(new, at: index)
         }
-    }
-
-    private struct Waiting {
-        var assigned: AssignedTask
-        var expiry: Scheduled<Void>
     }
 
     fileprivate struct Running {
@@ -53,6 +48,8 @@ actor LaneGroup {
     private let services: Services
     private let executor: EventLoopTaskExecutor
     private var lanes: [String: Lane] = [:]
+    private var expiries = ExpiryQueue()
+    private var expiryTimer: (deadline: ContinuousClock.Instant, scheduled: Scheduled<Void>)?
     /// Waiters for the end of everything that runs of some partitions.
     private var quiet: [(partitions: Set<TopicPartition>, done: CheckedContinuation<Void, Never>)] = []
 
@@ -65,13 +62,11 @@ actor LaneGroup {
     func enqueue(_ tasks: [AssignedTask]) {
         for assigned in tasks {
             let device = assigned.task.device
-            let left = ContinuousClock.now.duration(to: assigned.deadline)
-            let expiry = self.eventLoop.scheduleTask(in: TimeAmount(left)) {
-                self.assumeIsolated { $0.expire(assigned) }
-            }
-            self.lanes[device, default: Lane()].insert(Waiting(assigned: assigned, expiry: expiry))
+            self.expiries.insert(assigned)
+            self.lanes[device, default: Lane()].insert(assigned)
             self.startNext(on: device)
         }
+        self.watchExpiries()
     }
 
     /// Gives up tasks of these partitions: those that wait are dropped, those that run may go on until `deadline` and are then interrupted.
@@ -96,15 +91,14 @@ actor LaneGroup {
     func cancel(_ cancellation: Control.Cancellation) {
         for device in Array(self.lanes.keys) where cancellation.covers(device) {
             guard var lane = self.lanes[device] else { continue }
-            let ended = lane.waiting.filter { $0.assigned.task.job == cancellation.job }
+            let ended = lane.waiting.filter { $0.task.job == cancellation.job }
             if !ended.isEmpty {
-                lane.waiting.removeAll { $0.assigned.task.job == cancellation.job }
+                lane.waiting.removeAll { $0.task.job == cancellation.job }
                 self.lanes[device] = lane.waiting.isEmpty && lane.running == nil ? nil : lane
+                self.noteEnded(ended.count)
             }
-            for waiting in ended {
-                waiting.expiry.cancel()
-                let end = TaskEnd.cancelledBeforeStart(waiting.assigned)
-                Task { await self.services.end(waiting.assigned, end) }
+            for assigned in ended {
+                Task { await self.services.end(assigned, .cancelledBeforeStart(assigned)) }
             }
             if let running = lane.running, running.assigned.task.job == cancellation.job {
                 running.interrupt(.cancelled)
@@ -131,16 +125,14 @@ actor LaneGroup {
 
     private func startNext(on device: String) {
         guard var lane = self.lanes[device], lane.running == nil else { return }
-        guard let next = lane.waiting.popFirst() else {
+        guard let assigned = lane.waiting.popFirst() else {
             self.lanes[device] = nil
             return
         }
-        let assigned = next.assigned
         let flag = InterruptionFlag()
         let work = Task(executorPreference: self.executor) {
             let end = await self.services.run(assigned) { flag.value }
             await self.services.end(assigned, end)
-            next.expiry.cancel()
             await self.ended(on: device)
         }
         lane.running = Running(assigned: assigned, work: work, interruption: flag)
@@ -149,6 +141,7 @@ actor LaneGroup {
 
     private func finished(on device: String) {
         self.lanes[device]?.running = nil
+        self.noteEnded()
         self.startNext(on: device)
         self.quiet.removeAll { waiter in
             guard !self.isRunning(waiter.partitions) else { return false }
@@ -157,16 +150,45 @@ actor LaneGroup {
         }
     }
 
-    private func expire(_ assigned: AssignedTask) {
-        let device = assigned.task.device
-        guard var lane = self.lanes[device] else { return }
-        if let running = lane.running, running.assigned.isSame(as: assigned) {
+    /// Sees to it that the timer fires at the next deadline or before.
+    private func watchExpiries() {
+        guard let next = self.expiries.next else { return }
+        if let timer = self.expiryTimer {
+            guard next < timer.deadline else { return }
+            timer.scheduled.cancel()
+        }
+        let scheduled = self.eventLoop.scheduleTask(in: TimeAmount(ContinuousClock.now.duration(to: next))) {
+            self.assumeIsolated { $0.expiryTimerFired() }
+        }
+        self.expiryTimer = (next, scheduled)
+    }
+
+    private func expiryTimerFired() {
+        self.expiryTimer = nil
+        let now = ContinuousClock.now
+        while let due = self.expiries.popDue(at: now) { self.expire(due) }
+        self.watchExpiries()
+    }
+
+    private func noteEnded(_ count: Int = 1) {
+        guard self.expiries.noteEnded(count) else { return }
+        var living: Set<AssignedTask.Identity> = []
+        for lane in self.lanes.values {
+            for assigned in lane.waiting { living.insert(assigned.identity) }
+            if let running = lane.running { living.insert(running.assigned.identity) }
+        }
+        self.expiries.keep(living)
+    }
+
+    private func expire(_ due: ExpiryQueue.Entry) {
+        guard var lane = self.lanes[due.device] else { return }
+        if let running = lane.running, running.assigned.identity == due.task {
             running.interrupt(.expired)
             return
         }
-        guard let index = lane.waiting.firstIndex(where: { $0.assigned.isSame(as: assigned) }) else { return }
-        lane.waiting.remove(at: index)
-        self.lanes[device] = lane
+        guard let index = lane.waiting.firstIndex(where: { $0.identity == due.task }) else { return }
+        let assigned = lane.waiting.remove(at: index)
+        self.lanes[due.device] = lane
         let run = TaskRun(assigned: assigned, inlineLimit: 0)
         let reason = ErrorDescription(
             code: "deadline.exceeded",
@@ -180,12 +202,10 @@ actor LaneGroup {
     private func dropWaiting(of partitions: Set<TopicPartition>) {
         for device in Array(self.lanes.keys) {
             guard var lane = self.lanes[device], !lane.waiting.isEmpty else { continue }
-            lane.waiting.removeAll { waiting in
-                guard partitions.contains(waiting.assigned.partition) else { return false }
-                waiting.expiry.cancel()
-                return true
-            }
+            let before = lane.waiting.count
+            lane.waiting.removeAll { partitions.contains($0.partition) }
             self.lanes[device] = lane.waiting.isEmpty && lane.running == nil ? nil : lane
+            self.noteEnded(before - lane.waiting.count)
         }
     }
 
@@ -205,11 +225,5 @@ extension LaneGroup.Running {
     fileprivate func interrupt(_ reason: Interruption) {
         self.interruption.set(reason)
         self.work.cancel()
-    }
-}
-
-extension AssignedTask {
-    func isSame(as other: AssignedTask) -> Bool {
-        self.offset == other.offset && self.partition == other.partition && self.grant == other.grant
     }
 }

@@ -120,6 +120,9 @@ struct Verdict: Sendable {
             if ends[key] == nil { ends[key] = reply }
         }
         let jobs = Dictionary(evidence.jobs.map { ($0.id, $0) }) { first, _ in first }
+        let routed = Dictionary(
+            evidence.replies.filter { $0.type == "accepted" }.map { ($0.job, $0.timestamp) }
+        ) { first, _ in first }
         for device in evidence.devices {
             for (name, count) in device.counts {
                 guard let job = jobs[name], job.devices.contains(device.name) else {
@@ -143,13 +146,15 @@ struct Verdict: Sendable {
                     )
                 }
             }
-            self.checkOrder(device, jobs, evidence.growths)
+            self.checkOrder(device, jobs, routed, evidence.growths)
             self.checkSessions(device, evidence.absences)
         }
     }
 
     /// The first executions of the jobs of a device come in the order in which the jobs were sent.
-    private mutating func checkOrder(_ device: DeviceEvidence, _ jobs: [String: SubmittedJob], _ growths: [Int64]) {
+    private mutating func checkOrder(
+        _ device: DeviceEvidence, _ jobs: [String: SubmittedJob], _ routed: [String: Int64], _ growths: [Int64]
+    ) {
         var seen: Set<String> = []
         var latest: SubmittedJob?
         for record in device.commands {
@@ -158,8 +163,10 @@ struct Verdict: Sendable {
                 seen.insert(job.id).inserted
             else { continue }
             if let before = latest, before.number > job.number {
-                // What was sent before and after a growth stands on different partitions: Kafka orders them no more.
-                let spans = growths.contains { $0 >= job.submitted - 3_000 && $0 <= before.submitted + 3_000 }
+                // What was routed before and after a growth stands on different partitions: Kafka orders them no more. Routers learn of it within
+                // two seconds.
+                let (one, other) = (routed[job.id] ?? 0, routed[before.id] ?? 0)
+                let spans = growths.contains { one - 3_000 <= $0 && $0 <= other }
                 if !spans { self.broken("\(device.name) ran \(before.id) before \(job.id)") }
                 continue
             }

@@ -139,6 +139,17 @@ package final class KafkaConsumer: Sendable {
         try self.client.logRanges(of: partitions, timeout: timeout)
     }
 
+    /// `group.id`
+    package var groupID: String { self.client.group.id }
+
+    /// What the group has committed, also of partitions that aren't assigned to this member. Blocks.
+    /// - Throws: `kafka.timed_out`, `kafka.unstable_offset_commit`, …
+    package func committedOffsets(
+        of partitions: [TopicPartition], timeout: Duration = .seconds(5)
+    ) throws(KafkaError) -> [CommittedOffset] {
+        try self.client.committedOffsets(of: partitions, timeout: timeout)
+    }
+
     /// The partitions owned at this moment.
     package var assignment: Set<TopicPartition> {
         self.client.assignment.withLockedValue { $0.partitions }

@@ -53,7 +53,8 @@ extension KafkaProducer {
         } catch {
             if error.isFatal { throw error }
             try Self.insist(deadline) { () throws(KafkaError) in
-                try self.abortTransaction(timeout: min(.seconds(30), max(.seconds(1), deadline.remaining)))
+                // An attempt may be stuck for good, and the next one succeed: well within the transaction's own time-out.
+                try self.abortTransaction(timeout: min(.seconds(5), max(.seconds(1), deadline.remaining)))
             }
             throw error
         }

@@ -11,7 +11,7 @@ package final class KafkaProducer: Sendable {
 
     private struct PartitionCount: Sendable {
         var count: Int32
-        var freshUntil: ContinuousClock.Instant
+        var asked: ContinuousClock.Instant
     }
 
     /// - Throws: `kafka.invalid_config`. Doesn't wait for a broker.
@@ -67,22 +67,23 @@ package final class KafkaProducer: Sendable {
         }
     }
 
-    /// The number of partitions of a topic, cached for half a minute.
+    /// The number of partitions of a topic.
     ///
+    /// - Parameter maximumAge: how old a cached answer may be; no more than half a minute.
     /// - Parameter isFresh: asks a broker whatever is cached.
     /// - Throws: `kafka.unknown_topic_or_part`, `kafka.timed_out`, `kafka.transport`. Blocks at most `timeout`.
     package func partitionCount(
-        of topic: String, isFresh: Bool = false, timeout: Duration = .seconds(10)
+        of topic: String, isFresh: Bool = false, maximumAge: Duration = .seconds(30), timeout: Duration = .seconds(10)
     ) throws(KafkaError) -> Int32 {
         let now = ContinuousClock.now
         let known = self.partitionCounts.withLockedValue { $0[topic] }
-        if !isFresh, let known, known.freshUntil > now { return known.count }
+        if !isFresh, let known, now - known.asked < maximumAge { return known.count }
         let count = try TopicMetadata.partitionCount(of: topic, self.client.handle, timeout: timeout)
         self.partitionCounts.withLockedValue { counts in
             // Names come from job requests too: what has gone stale must not pile up.
-            if counts.count >= 1_000 { counts = counts.filter { $0.value.freshUntil > now } }
+            if counts.count >= 1_000 { counts = counts.filter { now - $0.value.asked < .seconds(30) } }
             if counts.count < 10_000 {
-                counts[topic] = PartitionCount(count: count, freshUntil: now.advanced(by: .seconds(30)))
+                counts[topic] = PartitionCount(count: count, asked: now)
             }
         }
         return count

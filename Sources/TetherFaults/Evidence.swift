@@ -60,8 +60,6 @@ struct Evidence: Sendable {
     var faults: [String: Int]
     /// Freezes and isolations of workers.
     var absences: [Absence]
-    /// Restarts of the broker. It forgets its groups, which Apache Kafka doesn't: for a moment nobody owns anything, and some don't know.
-    var restarts: [Absence]
     /// When the task topic got more partitions.
     var growths: [Int64]
     var devices: [DeviceEvidence]

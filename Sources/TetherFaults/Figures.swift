@@ -7,8 +7,6 @@ struct Figures: Sendable, CustomStringConvertible {
     var faults: [String: Int] = [:]
     /// Logins while a frozen or isolated worker's session still stood.
     var excusedOverlaps = 0
-    /// What was done again because the restarted broker had forgotten that it was done.
-    var repetitionsAfterRestart = 0
     /// From submission to the terminal record, in milliseconds.
     var latencies: [Int64] = []
     /// How much later than its deadline a terminal record came, at worst; milliseconds, below zero when none did.
@@ -21,7 +19,6 @@ struct Figures: Sendable, CustomStringConvertible {
         self.redelivered += other.redelivered
         self.faults.merge(other.faults) { $0 + $1 }
         self.excusedOverlaps += other.excusedOverlaps
-        self.repetitionsAfterRestart += other.repetitionsAfterRestart
         self.latencies += other.latencies
         self.worstLateness = max(self.worstLateness, other.worstLateness)
     }
@@ -36,7 +33,7 @@ struct Figures: Sendable, CustomStringConvertible {
         }
         return """
             \(self.jobs) jobs, \(self.tasks) tasks (\(list(self.outcomes)); \(self.redelivered) redelivered), \
-            \(self.faults.values.reduce(0, +)) faults (\(list(self.faults))), \(self.excusedOverlaps) sessions of frozen workers seen, \(self.repetitionsAfterRestart) repetitions after a restart of the broker, \
+            \(self.faults.values.reduce(0, +)) faults (\(list(self.faults))), \(self.excusedOverlaps) sessions of frozen workers seen, \
             result after p50 \(quantile(0.5)) ms, p99 \(quantile(0.99)) ms, latest \(self.worstLateness) ms after its deadline
             """
     }

@@ -29,7 +29,6 @@ final class Round: Sendable {
         var faults: [String: Int] = [:]
         var absences: [Absence] = []
         var growths: [Int64] = []
-        var restarts: [Absence] = []
         var crashes: [String] = []
         var finished: Set<String> = []
     }
@@ -70,7 +69,7 @@ final class Round: Sendable {
         self.broker = NIOLockedValueBox(broker)
         do {
             let proxy = try await BrokerProxy.start(
-                upstreamHost: "127.0.0.1", upstreamPort: broker.port, logger: Self.logger)
+                upstreamHost: "127.0.0.1", upstreamPort: broker.port, logger: Logger(label: "proxy"))
             let kafka = KafkaConfiguration(bootstrapServers: proxy.bootstrapServers, clientID: "harness")
             self.admin = try KafkaAdmin(kafka, logger: Self.logger)
             self.producer = try KafkaProducer(kafka, logger: Self.logger)
@@ -186,7 +185,6 @@ final class Round: Sendable {
                 deadLetters: notes.deadLetters,
                 faults: notes.faults,
                 absences: notes.absences,
-                restarts: notes.restarts,
                 growths: notes.growths,
                 devices: self.farm.devices.map { device in
                     var counts: [String: Int] = [:]
@@ -244,7 +242,7 @@ final class Round: Sendable {
     // MARK: Faults
 
     private func tell(_ text: String) {
-        if self.settings.isVerbose { print("  \(Self.now % 1_000_000) \(text)") }
+        if self.settings.isVerbose { say("  \(Self.now % 1_000_000) \(text)") }
     }
 
     /// One fault after the other until the time is over.
@@ -346,29 +344,18 @@ final class Round: Sendable {
     }
 
     private func restartBroker(_ down: Duration) async throws {
-        let old = self.broker.withLockedValue { $0 }
-        let begin = Self.now
-        // In good order, as far as this broker knows it: no transaction open, and no client that is told of something it saves no more.
-        let isQuiet = await self.proxy.closeTransactions(within: .seconds(10))
-        guard isQuiet else { return await self.proxy.cut() }
-        try await self.proxy.setFault(.refuse)
-        await self.proxy.cut()
-        await self.proxy.openTransactions()
-        await old.stop()
-        try await Task.sleep(for: down)
-        let new = try await DevelopmentBroker.start(
-            binary: self.settings.broker,
-            dataDirectory: self.settings.folder.appendingPathComponent("broker").path,
-            port: old.port
-        )
-        self.broker.withLockedValue { $0 = new }
-        await self.proxy.forgetMembers()
-        try await self.proxy.setFault(nil)
-        let restart = Absence(from: begin, to: Self.now)
-        self.notes.withLockedValue { notes in
-            notes.absences.append(restart)
-            notes.restarts.append(restart)
+        let isDone = try await self.proxy.withBrokerAway(within: .seconds(10)) {
+            let old = self.broker.withLockedValue { $0 }
+            await old.stop()
+            try await Task.sleep(for: down)
+            let new = try await DevelopmentBroker.start(
+                binary: self.settings.broker,
+                dataDirectory: self.settings.folder.appendingPathComponent("broker").path,
+                port: old.port
+            )
+            self.broker.withLockedValue { $0 = new }
         }
+        if !isDone { self.notes.withLockedValue { $0.crashes.append("no moment without a transaction for 10 s") } }
     }
 
     private func waitForOrderlyEnd(_ worker: WorkerProcess) async {

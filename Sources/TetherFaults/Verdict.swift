@@ -24,16 +24,6 @@ struct Verdict: Sendable {
 
     private mutating func broken(_ text: String) { self.violations.append(text) }
 
-    /// The development broker is restarted with what it had saved, which may be less than it had acknowledged (Apache Kafka's log has it all): who goes
-    /// by that does again what was done. Such repetitions are counted, and are no breach.
-    private mutating func broken(_ text: String, unlessForgotten timestamp: Int64, _ evidence: Evidence) {
-        if evidence.restarts.contains(where: { $0.from <= timestamp && timestamp <= $0.to + Self.slack }) {
-            self.figures.repetitionsAfterRestart += 1
-        } else {
-            self.broken(text)
-        }
-    }
-
     // MARK: Topics
 
     /// Each job has one `accepted`, one terminal record for each device, one `finished`, in this order and in time.
@@ -44,10 +34,7 @@ struct Verdict: Sendable {
             let own = (replies[job.id] ?? []).sorted { $0.offset < $1.offset }
             if Set(own.map(\.partition)).count > 1 { self.broken("\(job.id): its replies are on several partitions") }
             let accepted = own.filter { $0.type == "accepted" }
-            if accepted.isEmpty { self.broken("\(job.id): 0 `accepted`") }
-            for repeated in accepted.dropFirst() {
-                self.broken("\(job.id): \(accepted.count) `accepted`", unlessForgotten: repeated.timestamp, evidence)
-            }
+            if accepted.count != 1 { self.broken("\(job.id): \(accepted.count) `accepted`") }
             if let tasks = accepted.first?.tasks, tasks != job.devices.count {
                 self.broken("\(job.id): accepted with \(tasks) tasks, asked for \(job.devices.count)")
             }
@@ -59,15 +46,11 @@ struct Verdict: Sendable {
                     continue
                 }
                 self.note(first, of: job)
-                for repeated in ends.dropFirst() {
-                    self.figures.redelivered += 1
-                    if !mayRepeat { self.broken("\(job.id) on \(device): \(ends.count) terminal records") }
-                    if !repeated.isRedelivered {
-                        self.broken(
-                            "\(job.id) on \(device): a second terminal record without `redelivered`",
-                            unlessForgotten: repeated.timestamp, evidence)
-                    }
+                self.figures.redelivered += ends.count - 1
+                if !mayRepeat, ends.count > 1 {
+                    self.broken("\(job.id) on \(device): \(ends.count) terminal records")
                 }
+                self.checkMarks(ends, of: job, on: device, evidence.absences)
             }
             let strangers = Set(results.compactMap(\.device)).subtracting(job.devices)
             if !strangers.isEmpty { self.broken("\(job.id): results for \(strangers)") }
@@ -75,6 +58,22 @@ struct Verdict: Sendable {
         }
         let unknown = Set(replies.keys).subtracting(evidence.jobs.map(\.id))
         if !unknown.isEmpty { self.broken("replies for jobs that nobody sent: \(unknown.sorted().prefix(5))") }
+    }
+
+    /// All terminal records of a task but one say that they may be repetitions. The one that doesn't is the first, but for a worker that was cut off
+    /// with its result on the way: the network brings that one when it heals, after its successor's.
+    private mutating func checkMarks(
+        _ ends: [SeenReply], of job: SubmittedJob, on device: String, _ absences: [Absence]
+    ) {
+        let unmarked = ends.indices.filter { !ends[$0].isRedelivered }
+        guard let last = unmarked.last, last > 0 else { return }
+        let made = ends[last].timestamp
+        let wasHeldUp = absences.contains { $0.from - 1_000 <= made && made <= $0.to }
+        if unmarked.count > 1 || !wasHeldUp {
+            self.broken(
+                "\(job.id) on \(device): a second terminal record without `redelivered`; unmarked are \(unmarked) of \(ends.count)"
+            )
+        }
     }
 
     private mutating func note(_ end: SeenReply, of job: SubmittedJob) {
@@ -121,6 +120,9 @@ struct Verdict: Sendable {
             if ends[key] == nil { ends[key] = reply }
         }
         let jobs = Dictionary(evidence.jobs.map { ($0.id, $0) }) { first, _ in first }
+        let routed = Dictionary(
+            evidence.replies.filter { $0.type == "accepted" }.map { ($0.job, $0.timestamp) }
+        ) { first, _ in first }
         for device in evidence.devices {
             for (name, count) in device.counts {
                 guard let job = jobs[name], job.devices.contains(device.name) else {
@@ -144,13 +146,15 @@ struct Verdict: Sendable {
                     )
                 }
             }
-            self.checkOrder(device, jobs, evidence.growths)
-            self.checkSessions(device, evidence.absences, evidence.restarts)
+            self.checkOrder(device, jobs, routed, evidence.growths)
+            self.checkSessions(device, evidence.absences)
         }
     }
 
     /// The first executions of the jobs of a device come in the order in which the jobs were sent.
-    private mutating func checkOrder(_ device: DeviceEvidence, _ jobs: [String: SubmittedJob], _ growths: [Int64]) {
+    private mutating func checkOrder(
+        _ device: DeviceEvidence, _ jobs: [String: SubmittedJob], _ routed: [String: Int64], _ growths: [Int64]
+    ) {
         var seen: Set<String> = []
         var latest: SubmittedJob?
         for record in device.commands {
@@ -159,8 +163,10 @@ struct Verdict: Sendable {
                 seen.insert(job.id).inserted
             else { continue }
             if let before = latest, before.number > job.number {
-                // What was sent before and after a growth stands on different partitions: Kafka orders them no more.
-                let spans = growths.contains { $0 >= job.submitted - 3_000 && $0 <= before.submitted + 3_000 }
+                // What was routed before and after a growth stands on different partitions: Kafka orders them no more. Routers learn of it within
+                // two seconds.
+                let (one, other) = (routed[job.id] ?? 0, routed[before.id] ?? 0)
+                let spans = growths.contains { one - 3_000 <= $0 && $0 <= other }
                 if !spans { self.broken("\(device.name) ran \(before.id) before \(job.id)") }
                 continue
             }
@@ -169,7 +175,7 @@ struct Verdict: Sendable {
     }
 
     /// A session that has been replaced sends no command any more; and it is only ever replaced while open because its worker could not know.
-    private mutating func checkSessions(_ device: DeviceEvidence, _ absences: [Absence], _ restarts: [Absence]) {
+    private mutating func checkSessions(_ device: DeviceEvidence, _ absences: [Absence]) {
         for overlap in device.overlaps {
             let at = overlap.at.nanoseconds / 1_000_000
             if absences.contains(where: { $0.from <= at && at <= $0.to + Self.slack }) {
@@ -183,8 +189,6 @@ struct Verdict: Sendable {
             if record.session < newest {
                 // Taking leave changes nothing.
                 guard !["exit", "quit", "logout"].contains(record.command) else { continue }
-                let at = record.at.nanoseconds / 1_000_000
-                if restarts.contains(where: { $0.from <= at && at <= $0.to + Self.slack }) { continue }
                 self.broken(
                     "\(device.name): session \(record.session) sent `\(record.command)` after session \(newest) had begun"
                 )

@@ -21,6 +21,8 @@ final class WorkerProcess: Sendable {
         let process = Process()
         process.executableURL = self.executable
         process.arguments = self.arguments
+        // A worker that is killed while its crash is examined would leave the examiner behind, and that one seems to be the worker still.
+        process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
         if !FileManager.default.fileExists(atPath: self.log.path) {
             _ = FileManager.default.createFile(atPath: self.log.path, contents: nil)
         }

@@ -27,12 +27,6 @@ struct BrokerCommand: AsyncParsableCommand {
     @Option(help: "Host that clients are told to connect to, if not the one listened on.")
     var advertisedHost: String?
 
-    @Option(help: "Time that each JoinGroup request is held.")
-    var joinDelay = TimeSpan(.milliseconds(60))
-
-    @Flag(inversion: .prefixedNo, help: "Remove group members without a heartbeat for their session timeout.")
-    var sessionExpiry = true
-
     @Option(help: "HOST:PORT of the control port.")
     var control: Endpoint?
 
@@ -55,9 +49,7 @@ struct BrokerCommand: AsyncParsableCommand {
             port: port,
             upstreamHost: "127.0.0.1",
             upstreamPort: broker.port,
-            options: BrokerProxy.Options(
-                joinDelay: joinDelay.duration, expiresSessions: sessionExpiry, advertisedHost: advertisedHost
-            )
+            options: BrokerProxy.Options(advertisedHost: advertisedHost)
         )
         var server: ControlServer?
         if let control {

@@ -196,6 +196,7 @@ package final class TetherWorker: Service {
         }
         await self.router?.producer.close()
         await self.executor?.producer.close()
+        await self.executor?.delegate.forwarding?.close()
         await self.collector?.producer.close()
         // After a fault the partitions may not have been given up in order.
         self.client.keepWarm([])
@@ -291,7 +292,7 @@ package final class TetherWorker: Service {
                             return false
                         }
                         parts.addTask {
-                            await executor.delegate.watchHomes()
+                            await executor.delegate.watchHomes(of: executor.consumer)
                             return false
                         }
                         parts.addTask {

@@ -1,5 +1,6 @@
 import Foundation
 import Kafka
+import Lab
 import Logging
 import NIOConcurrencyHelpers
 import TestSupport
@@ -135,24 +136,41 @@ func withConsumer<Value: Sendable>(
     }
 }
 
-/// A broker with topics of the given partition counts.
+/// A broker behind the proxy that coordinates its groups, with topics of the given partition counts.
 func withBroker<Value: Sendable>(
     topics: [String: Int32],
     _ body: (KafkaConfiguration, KafkaAdmin) async throws -> Value
 ) async throws -> Value {
-    try await DevelopmentBroker.with { broker in
-        let configuration = KafkaConfiguration.test(broker.bootstrapServers)
-        let admin = try KafkaAdmin(configuration, logger: quietLogger)
-        _ = try await admin.create(
-            topics.map { KafkaAdmin.Topic(name: $0.key, partitions: $0.value, replicationFactor: 1) })
+    try await TestSupport.DevelopmentBroker.with { broker in
+        let proxy = try await BrokerProxy.start(
+            upstreamHost: "127.0.0.1", upstreamPort: broker.port, logger: quietLogger)
+        let result: Result<Value, any Error>
         do {
-            let value = try await body(configuration, admin)
-            await admin.close()
-            return value
+            result = .success(try await withTopics(topics, on: proxy, body))
         } catch {
-            await admin.close()
-            throw error
+            result = .failure(error)
         }
+        await proxy.stop()
+        return try result.get()
+    }
+}
+
+private func withTopics<Value: Sendable>(
+    _ topics: [String: Int32],
+    on proxy: BrokerProxy,
+    _ body: (KafkaConfiguration, KafkaAdmin) async throws -> Value
+) async throws -> Value {
+    let configuration = KafkaConfiguration.test(proxy.bootstrapServers)
+    let admin = try KafkaAdmin(configuration, logger: quietLogger)
+    _ = try await admin.create(
+        topics.map { KafkaAdmin.Topic(name: $0.key, partitions: $0.value, replicationFactor: 1) })
+    do {
+        let value = try await body(configuration, admin)
+        await admin.close()
+        return value
+    } catch {
+        await admin.close()
+        throw error
     }
 }
 

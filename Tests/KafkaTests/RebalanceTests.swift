@@ -7,7 +7,7 @@ import Testing
 @Suite("Rebalances")
 struct RebalanceTests {
     /// While a group waits for all its members to join again, a broker takes commits of the old generation. The mock cluster refuses
-    /// them, always so with the eager protocol; so does the development broker. Hence two outcomes of the drain's commit here.
+    /// them, always so with the eager protocol. Hence two outcomes of the drain's commit here.
     @Test(
         "partitions are drained before another member gets them, with either protocol",
         arguments: ["cooperative-sticky", "range"]
@@ -64,10 +64,7 @@ struct RebalanceTests {
     @Test("a static member that restarts gets its partitions back, and nobody else notices")
     func staticRestart() async throws {
         try await withBroker(topics: ["t": 4]) { configuration, _ in
-            var configuration = configuration
-            configuration.properties["partition.assignment.strategy"] = "range"
-            // The development broker can lose a member that joins while the other one rejoins at once.
-            let other = RecordingDelegate(onRevoking: { _, _ in Thread.blocking(seconds: 0.1) })
+            let other = RecordingDelegate()
             try await withConsumer(
                 configuration, group: .init(id: "g", instanceID: "a"), topics: ["t"], delegate: other
             ) { one in

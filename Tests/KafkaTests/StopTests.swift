@@ -1,4 +1,5 @@
 import Kafka
+import Logging
 import TestSupport
 import Testing
 
@@ -29,6 +30,27 @@ struct StopTests {
                     try await running.value
                 }
             }
+        }
+    }
+
+    @Test("a consumer may be stopped while its group doesn't come about")
+    func withoutAssignment() async {
+        // In a process of its own: what goes wrong here aborts it.
+        await #expect(processExitsWith: .success) {
+            let mock = try MockCluster()
+            mock.createTopic("t", partitions: 2)
+            // Rebalance in progress: again and again, there is no assignment.
+            mock.answer(.syncGroup, with: [Int32](repeating: 27, count: 1_000))
+            let log = CapturedLog()
+            let consumer = try KafkaConsumer(
+                .test(mock.bootstrapServers, ["debug": "cgrp"]), group: .init(id: "g", sessionTimeout: .seconds(6)),
+                topics: ["t"], delegate: RecordingDelegate(), logger: Logger(label: "test") { _ in log.handler })
+            let running = Task { try await consumer.run() }
+            try await until("it has joined, and asked for its assignment") { log.text.contains("SyncGroup response") }
+            consumer.stop()
+            let start = ContinuousClock.now
+            try await running.value
+            #expect(ContinuousClock.now - start < .seconds(9))
         }
     }
 }

@@ -7,8 +7,12 @@ enum GroupFrames {
     static func leave(port: Int, group: String, instanceID: String) async throws {
         try await FrameClient.with(port: port) { frames, write in
             try await write.write(
-                GroupRequest.leaveFrame(
-                    group: group, member: .init(id: "", instanceID: instanceID), correlationID: 1, clientID: "c"))
+                Frames.request(13, 3) { body in
+                    body.writeKafkaString(group, compact: false)
+                    body.writeInteger(Int32(1))
+                    body.writeKafkaString("", compact: false)
+                    body.writeKafkaString(instanceID, compact: false)
+                })
             _ = try await frames.next()
         }
     }
@@ -32,7 +36,7 @@ enum GroupFrames {
                     body.writeInteger(Int32(0))
                 })
             guard let joined = try await frames.next() else { throw LabError("no answer to JoinGroup") }
-            let member = try GroupResponse.join(joined, version: 2)
+            let member = (generation: Int32(1), memberID: try Frames.memberID(ofJoin: joined, version: 2))
             try await write.write(
                 Frames.request(14, 1, correlation: 2) { body in
                     body.writeKafkaString(group, compact: false)

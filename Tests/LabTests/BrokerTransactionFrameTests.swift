@@ -43,11 +43,10 @@ struct BrokerTransactionFrameTests {
     @Test("a TxnOffsetCommit is read, and can be answered", arguments: Int16(0)...3)
     func commit(version: Int16) throws {
         let (header, body) = try header(Self.transactionCommit(version, correlation: 9))
-        let commit = try #require(TransactionCommitFrame(header, body))
-        #expect(commit.transaction == "tx" && commit.group == "g")
-        #expect(commit.producer == .init(id: 1_000, epoch: 3))
-        #expect(commit.generation == (version >= 3 ? 7 : -1))
-        #expect(commit.member == .init(id: version >= 3 ? "m" : "", instanceID: nil))
+        let commit = try #require(OffsetCommitFrame(header, body))
+        #expect(commit.transaction == .init(id: "tx", producer: .init(id: 1_000, epoch: 3)))
+        let member = GroupMemberName(id: version >= 3 ? "m" : "")
+        #expect(commit.claim == .init(group: "g", generation: version >= 3 ? 7 : -1, member: member))
         #expect(commit.partitions == [.init(topic: "t", partition: 4), .init(topic: "t", partition: 5)])
         let old: [UInt8] = [
             0, 0, 0, 31, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x74, 0, 0, 0, 2, 0, 0, 0, 4, 0, 22, 0, 0, 0, 5, 0,
@@ -56,9 +55,9 @@ struct BrokerTransactionFrameTests {
         let flexible: [UInt8] = [
             0, 0, 0, 28, 0, 0, 0, 9, 0, 0, 0, 0, 0, 2, 2, 0x74, 3, 0, 0, 0, 4, 0, 22, 0, 0, 0, 0, 5, 0, 22, 0, 0, 0,
         ]
-        let expected = version >= 3 ? flexible : old
-        #expect(Array(commit.response(error: 22).readableBytesView.dropFirst(4)) == Array(expected.dropFirst(4)))
-        #expect(commit.response(error: 22).getInteger(at: 0, as: Int32.self) == Int32(expected.count - 4))
+        let answer = commit.response(.illegalGeneration)
+        #expect(Array(answer.readableBytesView.dropFirst(4)) == Array((version >= 3 ? flexible : old).dropFirst(4)))
+        #expect(answer.getInteger(at: 0, as: Int32.self) == Int32(answer.readableBytes - 4))
     }
 
     @Test("a truncated TxnOffsetCommit is none")
@@ -67,7 +66,7 @@ struct BrokerTransactionFrameTests {
         for length in 0..<(frame.readableBytes - 3) {
             let part = try #require(frame.getSlice(at: 0, length: length))
             guard let (header, body) = try? header(part) else { continue }
-            #expect(TransactionCommitFrame(header, body) == nil, "length \(length)")
+            #expect(OffsetCommitFrame(header, body) == nil, "length \(length)")
         }
     }
 

@@ -1,82 +1,35 @@
 import Foundation
 import Kafka
 import Lab
-import Logging
-import NIOConcurrencyHelpers
-import TestSupport
 import Testing
 
 /// Librdkafka's producers and consumers through the proxy, in front of a real broker process.
 @Suite("Transactions through the proxy", .timeLimit(.minutes(2)))
 struct BrokerTransactionTests {
-    private static let logger: Logger = {
-        var logger = Logger(label: "lab-tests")
-        logger.logLevel = .critical
-        return logger
-    }()
-
-    /// What a group's member was given.
-    private final class Owner: KafkaConsumerDelegate {
-        let assigned = NIOLockedValueBox<[CommittedOffset]>([])
-
-        func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {
-            assigned.withLockedValue { $0 += partitions }
-        }
-        func consumer(_ consumer: KafkaConsumer, revoking partitions: [Kafka.TopicPartition], rebalance: Int) {}
-        func consumer(_ consumer: KafkaConsumer, lost partitions: [Kafka.TopicPartition], rebalance: Int) {}
-        func consumer(_ consumer: KafkaConsumer, received records: [KafkaRecord]) {}
-        func consumerPolled(_ consumer: KafkaConsumer) {}
-        func consumer(_ consumer: KafkaConsumer, failed error: KafkaError) {}
-    }
-
     private func withProxy(_ body: (BrokerProxy, KafkaConfiguration) async throws -> Void) async throws {
-        try await TestSupport.DevelopmentBroker.with { broker in
-            let proxy = try await BrokerProxy.start(
-                upstreamHost: "127.0.0.1", upstreamPort: broker.port, logger: Self.logger)
-            let configuration = KafkaConfiguration(
-                bootstrapServers: proxy.bootstrapServers,
-                properties: ["fetch.wait.max.ms": "50", "transaction.timeout.ms": "1500"])
-            do {
-                let admin = try KafkaAdmin(configuration, logger: Self.logger)
-                _ = try await admin.create([
-                    .init(name: "in", partitions: 1, replicationFactor: 1),
-                    .init(name: "out", partitions: 1, replicationFactor: 1),
-                ])
-                await admin.close()
-                try await body(proxy, configuration)
-            } catch {
-                await proxy.stop()
-                throw error
-            }
-            await proxy.stop()
+        try await BrokerFixture.withProxy(topics: ["in": 1, "out": 1]) { _, proxy, configuration in
+            var configuration = configuration
+            configuration.properties["transaction.timeout.ms"] = "1500"
+            try await body(proxy, configuration)
         }
     }
 
     private func withMember(
         _ configuration: KafkaConfiguration, instanceID: String? = nil,
-        _ body: (KafkaConsumer, Owner) async throws -> Void
+        _ body: (KafkaConsumer, BrokerFixture.Owner) async throws -> Void
     ) async throws {
-        let owner = Owner()
-        let consumer = try KafkaConsumer(
-            configuration, group: .init(id: "g", instanceID: instanceID, sessionTimeout: .seconds(20)), topics: ["in"],
-            delegate: owner, logger: Self.logger)
-        async let run: Void = consumer.run()
-        do {
-            try await body(consumer, owner)
-        } catch {
-            consumer.stop()
-            _ = try? await run
-            throw error
-        }
-        consumer.stop()
-        // A member that was removed on purpose may end with an error.
-        _ = try? await run
+        try await BrokerFixture.withMember(
+            configuration, .init(id: "g", instanceID: instanceID, sessionTimeout: .seconds(20)), topic: "in", body)
+    }
+
+    private func until(_ what: Comment, _ condition: () async throws -> Bool) async throws {
+        try await BrokerFixture.until(what, condition)
     }
 
     private func withProducer(
         _ configuration: KafkaConfiguration, _ name: String, _ body: (KafkaProducer) async throws -> Void
     ) async throws {
-        let producer = try KafkaProducer(configuration, transactionalID: name, logger: Self.logger)
+        let producer = try KafkaProducer(configuration, transactionalID: name, logger: BrokerFixture.logger)
         do {
             try await blocking { try producer.initializeTransactions() }
             try await body(producer)
@@ -90,14 +43,6 @@ struct BrokerTransactionTests {
     private func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             Thread { continuation.resume(with: Result { try body() }) }.start()
-        }
-    }
-
-    private func until(_ what: Comment, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
-        while try await !condition() {
-            try #require(ContinuousClock.now < deadline, what)
-            try await Task.sleep(for: .milliseconds(10))
         }
     }
 
@@ -136,7 +81,7 @@ struct BrokerTransactionTests {
                     }
                 }
             }
-            let admin = try KafkaAdmin(configuration, logger: Self.logger)
+            let admin = try KafkaAdmin(configuration, logger: BrokerFixture.logger)
             let committed = try await admin.committedOffsets(group: "g", [partition])
             await admin.close()
             #expect(committed.map(\.offset) == [7])
@@ -169,10 +114,10 @@ struct BrokerTransactionTests {
                 try await withMember(configuration) { _, owner in
                     let before = await proxy.counters().unstableOffsets
                     try await until("asked for the offsets") { await proxy.counters().unstableOffsets > before + 2 }
-                    #expect(owner.assigned.withLockedValue { $0 }.isEmpty)
+                    #expect(owner.assigned.isEmpty)
                     try await blocking { try producer.commitTransaction() }
-                    try await until("assigned") { !owner.assigned.withLockedValue { $0 }.isEmpty }
-                    #expect(owner.assigned.withLockedValue { $0 }.map(\.offset) == [7])
+                    try await until("assigned") { !owner.assigned.isEmpty }
+                    #expect(owner.assigned.map(\.offset) == [7])
                 }
             }
         }
@@ -199,7 +144,8 @@ struct BrokerTransactionTests {
                         }
                     }
                 }
-                let reader = try await KafkaReader(configuration, topic: "out", from: .beginning, logger: Self.logger)
+                let reader = try await KafkaReader(
+                    configuration, topic: "out", from: .beginning, logger: BrokerFixture.logger)
                 var values: [[UInt8]] = []
                 try await until("read on") {
                     values += try await reader.next(timeout: .milliseconds(100)).map { $0.value ?? [] }
@@ -209,8 +155,8 @@ struct BrokerTransactionTests {
                 #expect(values == [Array("alive".utf8)])
                 #expect(await proxy.counters().expiredTransactions == 1)
                 try await withMember(configuration) { _, owner in
-                    try await until("assigned") { !owner.assigned.withLockedValue { $0 }.isEmpty }
-                    #expect(owner.assigned.withLockedValue { $0 }.map(\.offset) == [nil])
+                    try await until("assigned") { !owner.assigned.isEmpty }
+                    #expect(owner.assigned.map(\.offset) == [nil])
                 }
                 let error = await #expect(throws: KafkaError.self) {
                     try await blocking { try dead.commitTransaction(timeout: .seconds(10)) }
@@ -224,7 +170,8 @@ struct BrokerTransactionTests {
     @Test("what a producer commits after it has aborted is read by those who come then")
     func afterAbort() async throws {
         try await withProxy { _, configuration in
-            let reader = try await KafkaReader(configuration, topic: "out", from: .beginning, logger: Self.logger)
+            let reader = try await KafkaReader(
+                configuration, topic: "out", from: .beginning, logger: BrokerFixture.logger)
             try await withProducer(configuration, "tx") { producer in
                 for number in 0..<3 {
                     try await blocking {

@@ -21,6 +21,7 @@ package final class MockCluster: @unchecked Sendable {
         case findCoordinator = 10
         case joinGroup = 11
         case heartbeat = 12
+        case syncGroup = 14
         case initProducerID = 22
         case addOffsetsToTransaction = 25
         case endTransaction = 26

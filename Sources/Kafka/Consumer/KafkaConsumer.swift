@@ -48,7 +48,8 @@ package final class KafkaConsumer: Sendable {
     /// Subscribes and consumes until `stop` is called or the task is cancelled; then revokes what is assigned (the delegate drains), and closes.
     /// A static member doesn't leave the group on close (librdkafka's behaviour with `group.instance.id`), so its partitions wait for it.
     ///
-    /// Runs once. When it returns, the connections and threads of this consumer are gone.
+    /// Runs once. When it returns, the connections and threads of this consumer are gone, but for one that was stopped before its group had let it join:
+    /// that one leaves when it has, unless the process ends first.
     /// - Throws: the fatal error that ended the consumer (`kafka.fenced_instance_id`, …).
     package func run() async throws(KafkaError) {
         let delegate = self.phase.withLockedValue { phase -> (any KafkaConsumerDelegate)? in
@@ -65,7 +66,9 @@ package final class KafkaConsumer: Sendable {
         }
         let answer = Answer<Void>()
         try OwnThread.start(name: "kafka-consumer") {
-            answer.resolve(ConsumerLoop(self.client, self, delegate).run())
+            let loop = ConsumerLoop(self.client, self, delegate)
+            answer.resolve(loop.run())
+            loop.close()
         }
         try await answer.wait(start: {}, cancelled: { self.stop() })
     }
@@ -134,6 +137,17 @@ package final class KafkaConsumer: Sendable {
         timeout: Duration = .seconds(10)
     ) throws(KafkaError) -> [TopicPartition: Range<Int64>] {
         try self.client.logRanges(of: partitions, timeout: timeout)
+    }
+
+    /// `group.id`
+    package var groupID: String { self.client.group.id }
+
+    /// What the group has committed, also of partitions that aren't assigned to this member. Blocks.
+    /// - Throws: `kafka.timed_out`, `kafka.unstable_offset_commit`, …
+    package func committedOffsets(
+        of partitions: [TopicPartition], timeout: Duration = .seconds(5)
+    ) throws(KafkaError) -> [CommittedOffset] {
+        try self.client.committedOffsets(of: partitions, timeout: timeout)
     }
 
     /// The partitions owned at this moment.

@@ -55,6 +55,9 @@ final class ConsumerClient: Sendable {
 
     // MARK: Stopping
 
+    /// Whether librdkafka has ever asked the group's coordinator to let this member join.
+    var hasJoined: Bool { self.rejoins.hasJoined }
+
     var isStopping: Bool { self.state.withLock { $0.isStopping } }
 
     func stop() {
@@ -163,13 +166,32 @@ final class ConsumerClient: Sendable {
             for partition in partitions {
                 var low: Int64 = 0
                 var high: Int64 = 0
-                let code = rd_kafka_query_watermark_offsets(
-                    client, partition.topic, partition.partition, &low, &high, deadline.remaining.timeoutMilliseconds
-                )
+                var code = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION
+                while true {
+                    code = rd_kafka_query_watermark_offsets(
+                        client, partition.topic, partition.partition, &low, &high,
+                        deadline.remaining.timeoutMilliseconds)
+                    guard code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, !deadline.hasPassed else { break }
+                    // The member that assigned it has heard that the topic has grown, and this client hasn't.
+                    _ = try? TopicMetadata.partitionCount(
+                        of: partition.topic, self.handle, timeout: min(.seconds(5), deadline.remaining))
+                    self.pause(.milliseconds(50))
+                }
                 if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw .of(code, client, "Asking for the end of \(partition)") }
                 ranges[partition] = min(max(0, low), high)..<high
             }
             return ranges
+        }
+    }
+
+    func committedOffsets(of partitions: [TopicPartition], timeout: Duration) throws(KafkaError) -> [CommittedOffset] {
+        let action = "Fetching the committed offsets of group `\(self.group.id)`"
+        return try self.handle.use { client throws(KafkaError) in
+            let list = PartitionList(partitions)
+            let code = list.lend { rd_kafka_committed(client, $0, timeout.timeoutMilliseconds) }
+            if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw .of(code, client, action) }
+            if let (partition, code) = list.failures.first { throw KafkaError(code, "\(action) for \(partition)") }
+            return list.committedOffsets
         }
     }
 

@@ -12,7 +12,8 @@ final class ConsumerLoop {
     private var fatal: KafkaError?
     /// When librdkafka last had our attention: bounds how long closing may take, without the time that the delegate takes.
     private var lastCallback = ContinuousClock.now
-    private var hasRebalanced = false
+    private var hasBeenAssigned = false
+    private var isClosed = false
 
     init(_ client: ConsumerClient, _ consumer: KafkaConsumer, _ delegate: any KafkaConsumerDelegate) {
         self.client = client
@@ -20,11 +21,11 @@ final class ConsumerLoop {
         self.delegate = delegate
     }
 
-    /// Runs until the consumer is to stop or has failed for good. Blocks.
+    /// Runs until the consumer is to stop or has failed for good, and leaves the group if it can by then. Blocks.
+    ///
+    /// To be followed by ``close()``, which may take as long as the group does to let this member join.
     func run() -> Result<Void, KafkaError> {
         self.client.callbacks.loop = self
-        defer { self.client.callbacks.loop = nil }
-
         var result = Result<Void, KafkaError>.success(())
         do throws(KafkaError) {
             try self.client.startCommits()
@@ -38,14 +39,23 @@ final class ConsumerLoop {
         } catch {
             result = .failure(error)
         }
+        let deadline = Deadline(after: .seconds(5))
+        while !self.mayClose, self.fatal == nil, !deadline.hasPassed { self.pollForAssignment() }
+        if self.mayClose { self.close() }
+        if let fatal = self.fatal { result = .failure(fatal) }
+        return result
+    }
 
-        self.awaitFirstAssignment()
+    /// Ends the client, unless that is done.
+    func close() {
+        guard !self.isClosed else { return }
+        while !self.mayClose { self.pollForAssignment() }
+        self.isClosed = true
         let isOrderly = self.leave()
         self.dropRest()
         self.client.stopCommits()
         self.client.handle.close(immediately: !isOrderly)
-        if let fatal = self.fatal { result = .failure(fatal) }
-        return result
+        self.client.callbacks.loop = nil
     }
 
     private func subscribe() throws(KafkaError) {
@@ -116,11 +126,11 @@ final class ConsumerLoop {
     /// The rebalance callback, inside a poll. librdkafka waits for the assign or unassign at the end of it, and the group waits for librdkafka.
     func rebalance(_ code: rd_kafka_resp_err_t, _ client: OpaquePointer, _ list: PartitionList) {
         defer { self.lastCallback = .now }
-        self.hasRebalanced = true
         self.noteLoss(client)
         let number = self.client.assignment.withLockedValue { $0.beginRebalance() }
         switch code {
         case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
+            self.hasBeenAssigned = true
             self.assign(list, client, number)
         case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
             self.revoke(list, client, number)
@@ -244,23 +254,15 @@ final class ConsumerLoop {
 
     // MARK: Closing
 
-    /// Lets a first assignment that is on its way arrive, for a short while.
-    ///
     /// librdkafka 2.0.2 aborts the process when a `cooperative-sticky` member is closed between the answer to its first JoinGroup and its first
-    /// assignment: the assignor has no state yet, and destroys it all the same (librdkafka issue 4312).
-    private func awaitFirstAssignment() {
-        let deadline = Deadline(after: .seconds(5))
-        while !self.hasRebalanced, self.fatal == nil, !deadline.hasPassed {
-            let isWaiting = try? self.client.handle.use { client throws(KafkaError) in
-                // A coordinator has given us a name, so we are in the middle of joining.
-                guard let name = rd_kafka_memberid(client) else { return false }
-                defer { rd_kafka_mem_free(client, name) }
-                guard name.pointee != 0 else { return false }
-                // Nothing that is polled now is handed over or committed: it stays for the next owner.
-                if let message = rd_kafka_consumer_poll(client, 100) { rd_kafka_message_destroy(message) }
-                return true
-            }
-            guard isWaiting == true else { return }
+    /// assignment: the assignor has no state yet, and destroys it all the same (librdkafka issue 4312). A group that waits for another member may
+    /// keep it there for as long as that one's session.
+    private var mayClose: Bool { self.hasBeenAssigned || !self.client.hasJoined }
+
+    private func pollForAssignment() {
+        try? self.client.handle.use { client throws(KafkaError) in
+            // Nothing that is polled now is handed over or committed: it stays for the next owner.
+            if let message = rd_kafka_consumer_poll(client, 100) { rd_kafka_message_destroy(message) }
         }
     }
 

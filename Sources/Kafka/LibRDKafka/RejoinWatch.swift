@@ -12,10 +12,14 @@ import NIOConcurrencyHelpers
 final class RejoinWatch: Sendable {
     private let joiningSince = Monitor<ContinuousClock.Instant?>(nil)
     private let lastAnswer = NIOLockedValueBox<ContinuousClock.Instant?>(nil)
+    private let everJoined = NIOLockedValueBox(false)
     /// Longer than that no join takes: the coordinator has forgotten the member then.
     private let limit: Duration
 
     init(limit: Duration) { self.limit = limit }
+
+    /// Whether it has ever asked to join.
+    var hasJoined: Bool { self.everJoined.withLockedValue { $0 } }
 
     /// Waits until no join is under way, for a while at most. Blocks.
     ///
@@ -29,7 +33,9 @@ final class RejoinWatch: Sendable {
     }
 
     fileprivate func sent(_ key: Int16) {
-        if key == Self.joinGroup { self.joiningSince.update { $0 = .now } }
+        guard key == Self.joinGroup else { return }
+        self.everJoined.withLockedValue { $0 = true }
+        self.joiningSince.update { $0 = .now }
     }
 
     /// Since a broker last answered anything; `nil` before the first answer. A member hears of its coordinator every few seconds.

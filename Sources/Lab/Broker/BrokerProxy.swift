@@ -4,11 +4,8 @@ import NIOPosix
 
 /// A proxy in front of a development Kafka broker, which makes it behave as Apache Kafka does where it doesn't, and fails on command.
 ///
-/// - JoinGroup requests are held for a moment, so that a follower never misses a generation.
-/// - While members join again, commits of their present generation are taken; the broker itself would refuse them, and its clients would give up
-///   what they own.
-/// - Members without a heartbeat for `session.timeout.ms` are removed from their group.
-/// - Offsets that a producer commits in a transaction are refused when they come from a member of an old generation (KIP-447).
+/// - It coordinates consumer groups itself: members, rebalances and the generations of offset commits (KIP-447 too) are a ``GroupCoordinator``'s, which
+///   outlives restarts of the broker; the broker keeps the offsets.
 /// - Offsets that an open transaction may still move are UNSTABLE_OFFSET_COMMIT to consumers that ask for stable ones.
 /// - Transactions that are open for longer than `transaction.timeout.ms` are aborted.
 /// - Fetches that begin behind the end of an aborted transaction aren't told of it.
@@ -23,32 +20,18 @@ import NIOPosix
 /// ```
 package final class BrokerProxy: Sendable {
     package struct Options: Sendable {
-        /// Time that each JoinGroup request is held.
-        package var joinDelay: Duration
-        /// Whether silent members are removed.
-        package var expiresSessions: Bool
         /// Whether fetches that find nothing wait.
         package var holdsEmptyFetches: Bool
-        /// Session timeout of members that joined before the proxy was there.
-        package var fallbackSessionTimeout: Duration
         /// Host that clients are told to connect to; `nil`: the one the proxy listens on.
         package var advertisedHost: String?
 
         package init(
-            joinDelay: Duration = .milliseconds(60),
-            expiresSessions: Bool = true,
             holdsEmptyFetches: Bool = true,
-            fallbackSessionTimeout: Duration = .seconds(45),
             advertisedHost: String? = nil
         ) {
-            self.joinDelay = joinDelay
-            self.expiresSessions = expiresSessions
             self.holdsEmptyFetches = holdsEmptyFetches
-            self.fallbackSessionTimeout = fallbackSessionTimeout
             self.advertisedHost = advertisedHost
         }
-
-        var joinDelayAmount: TimeAmount { TimeAmount(joinDelay) }
     }
 
     package struct Counters: Sendable, Hashable {
@@ -58,7 +41,7 @@ package final class BrokerProxy: Sendable {
         package var expiredSessions = 0
         /// Transactions that were aborted for their time.
         package var expiredTransactions = 0
-        /// TxnOffsetCommit requests that were refused for their member or generation.
+        /// Commits of offsets, also in transactions, that were refused for their member or generation.
         package var refusedOffsets = 0
         /// OffsetFetch requests that were answered with offsets that are unstable.
         package var unstableOffsets = 0
@@ -107,16 +90,41 @@ package final class BrokerProxy: Sendable {
         try await core.loop.flatSubmit { self.core.setFault(fault, clientID: clientID) }.get()
     }
 
-    /// Waits until no transaction is open, and lets none begin: the moment to ``cut(clientID:)`` and to restart the broker, which would forget
-    /// open ones. ``openTransactions()`` lets them begin again.
+    /// Lets somebody restart the broker in good order: waits until no transaction is open (the broker would forget it; Apache Kafka keeps it in a
+    /// topic), cuts all connections and takes no new ones while `body` runs. Groups are kept: their members have their session time anew afterwards, as
+    /// from a coordinator that has loaded its groups.
     ///
-    /// - Returns: whether there was such a moment within `limit`. If not, transactions go on.
-    package func closeTransactions(within limit: Duration) async -> Bool {
+    /// - Returns: whether there was such a moment within `limit`. If not, `body` has not run, and all goes on.
+    package func withBrokerAway(within limit: Duration, _ body: () async throws -> Void) async throws -> Bool {
+        guard await closeTransactions(within: limit) else { return false }
+        try await setAway(true)
+        await cut()
+        await setTransactionsClosed(false)
+        do {
+            try await body()
+        } catch {
+            try await setAway(false)
+            throw error
+        }
+        try await setAway(false)
+        return true
+    }
+
+    private func setAway(_ isAway: Bool) async throws {
+        try await core.loop.flatSubmit {
+            self.core.setAway(isAway)
+            return self.core.setFault(isAway ? .refuse : nil, clientID: nil)
+        }.get()
+    }
+
+    /// Waits until no transaction is open, and lets none begin.
+    private func closeTransactions(within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit
-        try? await core.loop.submit { self.core.setTransactionsClosed(true) }.get()
+        await setTransactionsClosed(true)
         while (try? await core.loop.submit { self.core.transactions.isEmpty }.get()) == false {
             guard ContinuousClock.now < deadline else {
-                await openTransactions()
+                await setTransactionsClosed(false)
+                await cut()
                 return false
             }
             try? await Task.sleep(for: .milliseconds(5))
@@ -126,14 +134,9 @@ package final class BrokerProxy: Sendable {
         return true
     }
 
-    /// Lets transactions begin again. What was held back meanwhile needs its connection cut.
-    package func openTransactions() async {
-        try? await core.loop.submit { self.core.setTransactionsClosed(false) }.get()
-    }
-
-    /// The broker has been restarted, and its groups with it: who was a member is told so, and joins again.
-    package func forgetMembers() async {
-        try? await core.loop.submit { self.core.forgetMembers() }.get()
+    /// What was held back goes on only with its connection cut.
+    private func setTransactionsClosed(_ isClosed: Bool) async {
+        try? await core.loop.submit { self.core.setTransactionsClosed(isClosed) }.get()
     }
 
     package func counters() async -> Counters {

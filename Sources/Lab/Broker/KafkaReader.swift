@@ -31,6 +31,13 @@ struct KafkaReader {
         return text
     }
 
+    /// BYTES and NULLABLE_BYTES, or their COMPACT forms; nothing for null.
+    mutating func bytes(compact: Bool) throws -> [UInt8] {
+        let length = compact ? try unsignedVarint() - 1 : Int(try integer(Int32.self))
+        guard let bytes = buffer.readBytes(length: max(length, 0)) else { throw Truncated() }
+        return bytes
+    }
+
     mutating func arrayCount(compact: Bool) throws -> Int {
         let count = compact ? try unsignedVarint() - 1 : Int(try integer(Int32.self))
         // Each element takes a byte at least: a count beyond that is a misread, and must not drive a loop.

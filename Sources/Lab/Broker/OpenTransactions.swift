@@ -31,10 +31,11 @@ struct OpenTransactions: Sendable {
         ///
         /// - Parameter body: at the first byte after the header.
         init?(_ header: RequestHeader, _ body: KafkaReader) {
-            if let commit = TransactionCommitFrame(header, body) {
-                transaction = commit.transaction
-                producer = commit.producer
-                action = .commitOffsets(group: commit.group, commit.partitions)
+            if header.known == .transactionOffsetCommit {
+                guard let commit = OffsetCommitFrame(header, body), let part = commit.transaction else { return nil }
+                transaction = part.id
+                producer = part.producer
+                action = .commitOffsets(group: commit.claim.group, commit.partitions)
                 return
             }
             var reader = body

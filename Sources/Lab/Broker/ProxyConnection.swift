@@ -2,19 +2,15 @@ import NIOCore
 
 /// One client's connection through the proxy and its counterpart to the broker. Lives on the proxy's event loop.
 ///
-/// Bytes are cut into frames, each frame waits in its direction's ``DelayLine``, and frames leave whole and in order. Nothing is read while
-/// too much waits or while the other side takes nothing.
+/// Bytes are cut into frames, each frame waits in its direction's ``DelayLine``, and frames leave whole and in order, but for those that the proxy
+/// answers itself. Nothing is read while too much waits or while the other side takes nothing.
 final class ProxyConnection {
     enum Side { case client, broker }
 
-    /// A response that must be looked at when it comes.
+    /// What is to be done with a response when it comes.
     enum Awaited {
+        case nothing
         case rewrite(ApiKey, version: Int16)
-        case join(version: Int16)
-        case sync
-        /// With the number of generations that it has been raised by already.
-        case commit(CommitFrame, raised: Int32)
-        case heartbeat(GroupRequest, version: Int16, flexible: Bool)
         /// An empty answer is held until then, unless something was produced after the request went out.
         case fetch(AbortMarkers.Request?, version: Int16, until: NIODeadline, production: Int)
         /// Fetches that are held may find something afterwards.
@@ -23,8 +19,19 @@ final class ProxyConnection {
         case end(OpenTransactions.Step, version: Int16)
         /// With the offsets, by group, that an open transaction may still move.
         case offsets([String: Set<TopicPartition>], version: Int16)
-        /// Comes in place of this one.
-        case answer(ByteBuffer)
+    }
+
+    /// A request for the group coordinator. Like Apache Kafka's it begins when all that came before it on this connection is answered, and what
+    /// comes after it waits for its own answer.
+    private struct Turn {
+        enum Subject {
+            case membership(GroupRequest)
+            case offsets(OffsetCommitFrame)
+        }
+        var subject: Subject
+        var header: RequestHeader
+        var frame: ByteBuffer
+        var isAsked = false
     }
 
     private struct Direction {
@@ -45,7 +52,10 @@ final class ProxyConnection {
     private(set) var broker: (any Channel)?
     private var toBroker = Direction()
     private var toClient = Direction()
+    /// What the broker owes, by correlation id.
     var awaited: [Int32: Awaited] = [:]
+    private var turn: Turn?
+    private var isPumping = false
     private var isClosed = false
 
     init(id: Int, client: any Channel, proxy: ProxyCore) {
@@ -76,9 +86,6 @@ final class ProxyConnection {
                     }
                     let shape = proxy.shape(for: clientID)
                     var delay = shape.latency
-                    if frame.getInteger(at: frame.readerIndex + 4, as: Int16.self) == ApiKey.joinGroup.rawValue {
-                        delay = delay + proxy.options.joinDelayAmount
-                    }
                     if proxy.transactions.isClosed,
                         OpenTransactions.Step(frame).map(proxy.transactions.wouldOpen) == true
                     {
@@ -90,16 +97,8 @@ final class ProxyConnection {
             case .broker:
                 toClient.splitter.append(bytes)
                 while let frame = try toClient.splitter.next() {
-                    let shape = proxy.shape(for: clientID)
-                    let wait = fetchWait(frame, at: now)
-                    guard let frame = inspect(response: frame, at: now) else { continue }
-                    // An answer to something else doesn't wait behind an empty fetch.
-                    if wait == nil { toClient.line.release(at: now) }
-                    toClient.line.append(
-                        frame, delay: max(shape.latency, wait ?? .zero), bytesPerSecond: shape.bytesPerSecond,
-                        isHeld: wait != nil, at: now
-                    )
-                    if wait != nil { proxy.holding.insert(id) }
+                    let (answer, hold) = inspect(response: frame, at: now)
+                    send(answer, heldFor: hold, at: now)
                 }
             }
         } catch {
@@ -107,6 +106,15 @@ final class ProxyConnection {
             return close()
         }
         pump(side)
+        // Perhaps a request for the coordinator has waited for this answer.
+        if turn != nil { pump(.client) }
+    }
+
+    /// The coordinator answers. Late answers, to what nobody waits for, are dropped.
+    func answered(_ correlationID: Int32, _ answer: GroupAnswer, at now: NIODeadline) {
+        guard let turn, turn.isAsked, turn.header.correlationID == correlationID else { return }
+        end(turn, with: answer.frame(for: turn.header), at: now)
+        pump(.client)
     }
 
     func readCompleted(_ side: Side) { demand(from: side) }
@@ -158,41 +166,113 @@ final class ProxyConnection {
         }
     }
 
-    /// Sends what is due of the frames that came from `side`.
+    /// A response for the client.
+    ///
+    /// - Parameter hold: how long it may wait for something better to say.
+    private func send(_ frame: ByteBuffer, heldFor hold: TimeAmount?, at now: NIODeadline) {
+        let shape = proxy.shape(for: clientID)
+        // An answer to something else doesn't wait behind an empty fetch.
+        if hold == nil { toClient.line.release(at: now) } else { proxy.holding.insert(id) }
+        toClient.line.append(
+            frame, delay: max(shape.latency, hold ?? .zero), bytesPerSecond: shape.bytesPerSecond, isHeld: hold != nil,
+            at: now)
+    }
+
+    /// Moves what is due of the frames that came from `side`.
     private func pump(_ side: Side) {
         guard !isClosed, !isFrozen, let broker else { return }
         let now = NIODeadline.now()
         switch side {
         case .client:
-            toBroker.timer?.cancel()
-            toBroker.timer = nil
-            var wrote = false
-            while let frame = toBroker.line.next(at: now) {
-                broker.write(inspect(request: frame, at: now), promise: nil)
-                wrote = true
-            }
-            if wrote { broker.flush() }
-            if let due = toBroker.line.nextDue {
-                toBroker.timer = proxy.loop.assumeIsolated().scheduleTask(deadline: due) { self.wakeUp(side) }
-            } else if toBroker.sourceEnded {
-                // Kafka has no half-closed connections: a client that has gone wants no answers.
-                close()
-            }
+            guard !isPumping else { return }
+            isPumping = true
+            while !isClosed, takeTurn(at: now), let frame = toBroker.line.next(at: now) { serve(frame, at: now) }
+            isPumping = false
+            if isClosed { return }
+            broker.flush()
+            schedule(.client)
         case .broker:
-            toClient.timer?.cancel()
-            toClient.timer = nil
             var wrote = false
             while let frame = toClient.line.next(at: now) {
                 client.write(frame, promise: nil)
                 wrote = true
             }
             if wrote { client.flush() }
-            if let due = toClient.line.nextDue {
-                toClient.timer = proxy.loop.assumeIsolated().scheduleTask(deadline: due) { self.wakeUp(side) }
-            } else if toClient.sourceEnded {
-                close()
+            schedule(.broker)
+        }
+    }
+
+    /// What happens to the frames that stay.
+    private func schedule(_ side: Side) {
+        let direction = side == .client ? toBroker : toClient
+        direction.timer?.cancel()
+        var timer: Scheduled<Void>?
+        if side == .client, let turn {
+            // Either the broker's answers lead on from here, or the coordinator's; that one may be long, and for nobody.
+            if turn.isAsked, direction.sourceEnded { return close() }
+        } else if let due = direction.line.nextDue {
+            timer = proxy.loop.assumeIsolated().scheduleTask(deadline: due) { self.wakeUp(side) }
+        } else if direction.sourceEnded {
+            // Kafka has no half-closed connections: a client that has gone wants no answers.
+            return close()
+        }
+        if side == .client { toBroker.timer = timer } else { toClient.timer = timer }
+    }
+
+    /// A frame from the client, in its turn.
+    private func serve(_ frame: ByteBuffer, at now: NIODeadline) {
+        proxy.counters.requests += 1
+        var reader = KafkaReader(frame)
+        // The broker says what it thinks of what isn't a request.
+        guard let header = try? RequestHeader(&reader) else {
+            broker?.write(frame, promise: nil)
+            return
+        }
+        do {
+            if let commit = OffsetCommitFrame(header, reader) {
+                turn = Turn(subject: .offsets(commit), header: header, frame: frame)
+            } else if let request = try GroupRequest(header, reader) {
+                turn = Turn(subject: .membership(request), header: header, frame: frame)
+            } else {
+                forward(frame, header, reader, at: now)
+            }
+        } catch {
+            proxy.logger.warning("closing a connection", metadata: ["reason": "a request can't be read"])
+            close()
+        }
+    }
+
+    /// Asks the coordinator when it is time to; whether the next frame may be served.
+    private func takeTurn(at now: NIODeadline) -> Bool {
+        guard let turn else { return true }
+        guard !turn.isAsked, awaited.isEmpty else { return false }
+        self.turn?.isAsked = true
+        switch turn.subject {
+        case .membership(let request):
+            proxy.ask(request, as: .init(connection: id, correlationID: turn.header.correlationID), at: now)
+        case .offsets(let commit):
+            if let error = proxy.refusal(of: commit, at: now) {
+                end(turn, with: commit.response(error), at: now)
+            } else {
+                self.turn = nil
+                let frame = commit.transaction == nil ? commit.anonymous(turn.frame) : turn.frame
+                var reader = KafkaReader(frame)
+                guard let header = try? RequestHeader(&reader) else { return true }
+                forward(frame, header, reader, at: now)
             }
         }
+        return self.turn == nil
+    }
+
+    private func end(_ turn: Turn, with answer: ByteBuffer, at now: NIODeadline) {
+        self.turn = nil
+        send(answer, heldFor: nil, at: now)
+        pump(.broker)
+    }
+
+    private func forward(_ frame: ByteBuffer, _ header: RequestHeader, _ body: KafkaReader, at now: NIODeadline) {
+        if let expected = inspect(request: header, body, at: now) { awaited[header.correlationID] = expected }
+        broker?.write(frame, promise: nil)
     }
 
     private func wakeUp(_ side: Side) {

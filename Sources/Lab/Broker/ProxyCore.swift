@@ -16,7 +16,7 @@ final class ProxyCore: @unchecked Sendable {
     let loop: any EventLoop
     let options: BrokerProxy.Options
     let logger: Logger
-    var watch: GroupWatch
+    private var coordinator = GroupCoordinator()
     var transactions = OpenTransactions()
     var abortMarkers = AbortMarkers()
     var counters = BrokerProxy.Counters()
@@ -36,6 +36,7 @@ final class ProxyCore: @unchecked Sendable {
     /// Requests of the proxy's own.
     private var questions: Int32 = 0
     private var isStopped = false
+    private var isAway = false
 
     init(
         loop: any EventLoop,
@@ -51,7 +52,6 @@ final class ProxyCore: @unchecked Sendable {
         self.logger = logger
         upstream = (upstreamHost, upstreamPort)
         listenAddress = (host, port)
-        watch = GroupWatch(fallbackSessionTimeout: TimeAmount(options.fallbackSessionTimeout))
         rewrite = AddressRewrite(
             brokerPort: Int32(upstreamPort), host: options.advertisedHost ?? host, port: Int32(port)
         )
@@ -111,8 +111,6 @@ final class ProxyCore: @unchecked Sendable {
     func closed(_ connection: ProxyConnection) {
         connections[connection.id] = nil
         holding.remove(connection.id)
-        watch.closed(connection: connection.id, at: .now())
-        scheduleExpiry()
     }
 
     /// Something was produced or committed: whoever waits for records may ask again.
@@ -148,9 +146,48 @@ final class ProxyCore: @unchecked Sendable {
         return closed.recover { _ in }
     }
 
-    func forgetMembers() {
+    // MARK: - Groups
+
+    func ask(_ request: GroupRequest, as id: RequestID, at now: NIODeadline) {
+        deliver(coordinator.handle(request, as: id, at: now), at: now)
+        scheduleExpiry()
+    }
+
+    func refusal(of commit: OffsetCommitFrame, at now: NIODeadline) -> GroupError? {
+        let isTransactional = commit.transaction != nil
+        let error = coordinator.refusal(ofOffsetsFrom: commit.claim, inTransaction: isTransactional, at: now)
+        if let error {
+            logger.info(
+                "offsets refused",
+                metadata: [
+                    "group": "\(commit.claim.group)", "member": "\(commit.claim.member.id)",
+                    "generation": "\(commit.claim.generation)", "error": "\(error)",
+                ])
+            counters.refusedOffsets += 1
+        }
+        return error
+    }
+
+    private func deliver(_ answers: [GroupCoordinator.Answer], at now: NIODeadline) {
+        for answer in answers {
+            if case .join(let join) = answer.content, !join.members.isEmpty {
+                logger.info(
+                    "generation",
+                    metadata: [
+                        "number": "\(join.generation)", "leader": "\(join.leader)",
+                        "members": "\(join.members.map(\.name.id))",
+                    ])
+            }
+            connections[answer.request.connection]?.answered(
+                answer.request.correlationID, answer.content, at: now)
+        }
+    }
+
+    /// Nobody can be heard of while the broker is away, so nobody's time runs.
+    func setAway(_ isAway: Bool) {
         loop.preconditionInEventLoop()
-        watch.forget()
+        self.isAway = isAway
+        if !isAway { coordinator.renewSessions(at: .now()) }
     }
 
     // MARK: - Faults
@@ -188,7 +225,7 @@ final class ProxyCore: @unchecked Sendable {
     func scheduleExpiry() {
         guard expiryTimer == nil, hasClocks, !isStopped else { return }
         expiryTimer = loop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) { task in
-            for expired in self.watch.expired(at: .now()) { self.evict(expired) }
+            if !self.isAway { self.expireSessions() }
             for overdue in self.transactions.overdue(at: .now()) { self.abort(overdue) }
             if !self.hasClocks {
                 task.cancel()
@@ -197,29 +234,16 @@ final class ProxyCore: @unchecked Sendable {
         }
     }
 
-    private var hasClocks: Bool { watch.count > 0 || !transactions.isEmpty }
+    private var hasClocks: Bool { coordinator.hasMembers || !transactions.isEmpty }
 
-    /// Sends LeaveGroup for the member.
-    private func evict(_ expired: GroupWatch.Expired) {
-        questions += 1
-        logger.info(
-            "session expired",
-            metadata: [
-                "group": "\(expired.group)", "member": "\(expired.member.id)",
-                "instance": "\(expired.member.instanceID ?? "")",
-            ])
-        ask(
-            GroupRequest.leaveFrame(
-                group: expired.group, member: expired.member, correlationID: questions, clientID: "session-expiry")
-        ).whenComplete { result in
-            guard !self.isStopped else { return }
-            switch result {
-            case .success: self.counters.expiredSessions += 1
-            case .failure:
-                self.watch.retry(expired, after: .seconds(1), at: .now())
-                self.scheduleExpiry()
-            }
+    private func expireSessions() {
+        let now = NIODeadline.now()
+        let (answers, expired) = coordinator.expire(at: now)
+        for one in expired {
+            counters.expiredSessions += 1
+            logger.info("session expired", metadata: ["group": "\(one.group)", "member": "\(one.member.id)"])
         }
+        deliver(answers, at: now)
     }
 
     /// Sends InitProducerId for the transaction, as a successor of its producer would: the broker aborts the transaction, and fences the producer.

@@ -18,18 +18,6 @@ enum TransactionFrames {
         return frame
     }
 
-    /// A request (ApiVersions) that goes to the broker in place of one that the proxy answers itself: its response keeps that answer's place among
-    /// the responses of the connection.
-    static func placeholder(correlationID: Int32) -> ByteBuffer {
-        var frame = ByteBuffer()
-        frame.writeInteger(Int32(10))
-        frame.writeInteger(ApiKey.apiVersions.rawValue)
-        frame.writeInteger(Int16(0))
-        frame.writeInteger(correlationID)
-        frame.writeKafkaString(nil, compact: false)
-        return frame
-    }
-
     /// The producer of an InitProducerId response; `nil` when that is an error.
     static func initialized(_ frame: ByteBuffer, version: Int16) -> OpenTransactions.Producer? {
         guard var reader = try? body(frame, flexible: version >= ApiKey.initProducerID.firstFlexibleVersion),

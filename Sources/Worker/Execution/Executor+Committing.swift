@@ -6,6 +6,10 @@ import Logging
 extension Executor {
     /// Results are on their topics; their offsets follow.
     func commitOffsets(of consumer: KafkaConsumer) async throws(KafkaError) {
+        if let forwarding, !forwarding.outbox.isEmpty {
+            return try await self.commitTransaction(
+                forwarding.outbox, by: { () throws(KafkaError) in try forwarding.producer() }, of: consumer)
+        }
         let sent = ContinuousClock.now
         var commits = self.takeCommits()
         if commits.isEmpty { commits = self.proof() }
@@ -27,7 +31,11 @@ extension Executor {
     ///
     /// A transaction that fails is tried again with the same records: the ledger counts them as finished already, and no offset leaves this process
     /// except together with them.
-    func commitTransaction(_ outbox: Outbox, of consumer: KafkaConsumer) async throws(KafkaError) {
+    func commitTransaction(
+        _ outbox: Outbox,
+        by producer: @escaping @Sendable () throws(KafkaError) -> KafkaProducer,
+        of consumer: KafkaConsumer
+    ) async throws(KafkaError) {
         let entries = outbox.take().filter { entry in
             guard let task = entry.settlement else { return true }
             // Lost in the meantime: the new owner answers.
@@ -42,8 +50,8 @@ extension Executor {
             let failures = Outbox.Failures()
             let sent = ContinuousClock.now
             do {
-                try await Self.blocking { [producer, replyTopics] () throws(KafkaError) in
-                    try outbox.write(entries, commits, producer, replyTopics, failures, consumer)
+                try await Self.blocking { [replyTopics] () throws(KafkaError) in
+                    try outbox.write(entries, commits, producer(), replyTopics, failures, consumer)
                 }
             } catch {
                 self.telemetry.metrics.failedCommits.increment()

@@ -33,7 +33,7 @@ extension Executor {
             value: value,
             headers: assigned.stray?.headers ?? []
         )
-        await self.publish(record, settling: Settlement(assigned))
+        await self.publish(record, settling: Settlement(assigned), via: self.forwarding?.outbox)
     }
 
     /// Keeps open the sessions of exactly those `warm` devices that are this worker's beyond doubt: their partition's first commit is acknowledged, and it isn't
@@ -67,8 +67,12 @@ extension Executor {
         }
     }
 
-    /// Notices partitions that are added to the task topic, and devices that become warm with another inventory. Runs until cancelled.
-    func watchHomes() async {
+    /// Notices partitions that are added to the task topic, also those that the group doesn't notice, and devices that become warm with another
+    /// inventory. Runs until cancelled.
+    func watchHomes(of consumer: KafkaConsumer) async {
+        var unserved = Unserved()
+        // Not all workers at once: one is enough.
+        let patience = self.configuration.sessionTimeout + .milliseconds(Int64.random(in: 0...5_000))
         while !Task.isCancelled {
             try? await Task.sleep(for: self.configuration.homeCheckInterval)
             let topic = self.configuration.topics.tasks
@@ -83,6 +87,16 @@ extension Executor {
                 return state.settledPartitions
             }
             self.keepWarm()
+            if unserved.note(await self.hasUnserved(count, consumer), patience: patience, at: .now) {
+                self.logger.notice(
+                    "the group doesn't serve all partitions of the task topic; it is asked to look again",
+                    metadata: ["partitions": "\(count)"])
+                do {
+                    try await Guest.visit(consumer.groupID, of: self.configuration, logger: self.logger)
+                } catch {
+                    self.logger.warning("the group could not be asked", metadata: ["error": "\(error)"])
+                }
+            }
             guard let old, old < count else { continue }
             let moved = self.takeMoved()
             self.logger.notice(
@@ -91,6 +105,16 @@ extension Executor {
             // What runs may end; what waits is forwarded when its turn comes.
             await self.close(moved)
         }
+    }
+
+    /// Whether the task topic has partitions that nobody has ever owned, as a member in good standing sees it.
+    private func hasUnserved(_ count: Int32, _ consumer: KafkaConsumer) async -> Bool {
+        guard self.state.withLockedValue({ $0.partitions.values.contains { $0.isOpened } }) else { return false }
+        let topic = self.configuration.topics.tasks
+        let committed = try? await Blocking.run {
+            try consumer.committedOffsets(of: (0..<count).map { TopicPartition(topic, $0) })
+        }
+        return committed?.contains { $0.offset == nil } ?? false
     }
 
     /// Devices with a session or tasks here whose home is another worker's now. They stay with their old partition, which may still have tasks for

@@ -136,7 +136,12 @@ extension Executor {
 
     /// Publishes the record that ends a task, and when it is acknowledged the one for the collector: a job's `finished` reply comes after its last
     /// result. When both are acknowledged, the task is finished and may be committed.
-    func publish(_ record: ProducerRecord, then next: ProducerRecord? = nil, settling task: Settlement) async {
+    ///
+    /// - Parameter transactions: where it waits for one, if it does though results don't.
+    func publish(
+        _ record: ProducerRecord, then next: ProducerRecord? = nil, settling task: Settlement,
+        via transactions: Outbox? = nil
+    ) async {
         let isOurs = self.state.withLockedValue { state in
             guard state.partitions[task.partition]?.grant == task.grant else { return false }
             state.partitions[task.partition]?.unacknowledged += 1
@@ -144,7 +149,7 @@ extension Executor {
         }
         // Lost in the meantime: the new owner answers, and two terminal results must not come from here.
         guard isOurs else { return }
-        if let outbox = self.outbox {
+        if let outbox = transactions ?? self.outbox {
             await outbox.add(Outbox.Entry([record] + (next.map { [$0] } ?? []), settling: task))
         } else {
             await self.send(record, then: next, settling: task)

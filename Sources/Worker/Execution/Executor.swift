@@ -59,6 +59,8 @@ final class Executor: KafkaConsumerDelegate {
     let replyTopics: ReplyTopics
     /// Where results wait for the next transaction; `nil` when each is published at once.
     let outbox: Outbox?
+    /// Where tasks for other partitions wait for theirs; `nil` when they go with the results.
+    let forwarding: Forwarding?
     /// Whose sessions are kept open. Held while the set is found out and handed on, so that an older one never follows a newer one.
     let warm = NIOLockedValueBox<Set<String>>([])
 
@@ -77,6 +79,8 @@ final class Executor: KafkaConsumerDelegate {
         let outbox =
             configuration.resultDelivery == .exactlyOnce ? Outbox(filled: { committer.commitSoon() }) : nil
         self.outbox = outbox
+        self.forwarding =
+            outbox == nil ? Forwarding(configuration, logger: logger, filled: { committer.commitSoon() }) : nil
         self.publisher = ReplyPublisher(
             producer: producer, outbox: outbox, topics: configuration.topics, metrics: telemetry.metrics, logger: logger
         )
@@ -131,7 +135,9 @@ final class Executor: KafkaConsumerDelegate {
         self.committer.attach(consumer) { [self] () async throws(KafkaError) in
             switch self.outbox {
             case nil: try await self.commitOffsets(of: consumer)
-            case .some(let outbox): try await self.commitTransaction(outbox, of: consumer)
+            case .some(let outbox):
+                try await self.commitTransaction(
+                    outbox, by: { () throws(KafkaError) in self.producer }, of: consumer)
             }
         }
         var logs: [TopicPartition: Range<Int64>] = [:]

@@ -47,6 +47,8 @@ final class Outbox: Sendable {
         self.filled = filled
     }
 
+    var isEmpty: Bool { self.state.withLockedValue { $0.entries.isEmpty } }
+
     /// False when there is no room.
     func tryAdd(_ entry: Entry) -> Bool {
         let isAdded = self.state.withLockedValue { state in

@@ -118,7 +118,9 @@ final class Router: KafkaConsumerDelegate {
         var planner = JobPlanner(
             configuration: self.configuration,
             inventory: self.client.inventory,
-            taskPartitions: try self.producer.partitionCount(of: self.configuration.topics.tasks),
+            // Jobs that are routed by an old count are forwarded, and may be overtaken: for a moment only.
+            taskPartitions: try self.producer.partitionCount(
+                of: self.configuration.topics.tasks, maximumAge: .seconds(2)),
             isReadOnly: { [client] in client.isReadOnly($0, platform: $1) },
             sequence: { [client] in client.sequence(named: $0, platform: $1) },
             policy: self.configuration.policy?.current,

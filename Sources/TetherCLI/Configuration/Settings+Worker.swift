@@ -13,8 +13,8 @@ extension Settings {
             )
         }
         return KafkaConfiguration(
-            bootstrapServers: servers.joined(separator: ","), clientID: clientID ?? "tether", properties: self.properties.mapValues(\.text),
-            security: try self.security())
+            bootstrapServers: servers.joined(separator: ","), clientID: clientID ?? "tether",
+            properties: self.properties.mapValues(\.text), security: try self.security())
     }
 
     func topics() throws(SettingsError) -> TopicNames { TopicNames(prefix: try self.value(Self.topicPrefix)) }

@@ -8,7 +8,9 @@ import Testing
 
     @Test(
         "a name that leads to an address that isn't allowed is refused after the look-up, however the address is written",
-        arguments: ["http://localhost/x", "http://2130706433/x", "http://0177.0.0.1/x", "http://0x7f.1/x", "http://127.1/x"])
+        arguments: [
+            "http://localhost/x", "http://2130706433/x", "http://0177.0.0.1/x", "http://0x7f.1/x", "http://127.1/x",
+        ])
     func names(url: String) async throws {
         let error = await #expect(throws: DeviceError.self) { try await URLAccess().override(for: url + "?hunter2") }
         #expect(error?.code == "url.refused")

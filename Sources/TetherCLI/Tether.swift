@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 @main
 struct Tether: AsyncParsableCommand {
@@ -42,13 +43,22 @@ struct Tether: AsyncParsableCommand {
     /// Says what went wrong, and ends with the status that stands for it.
     private static func end(with error: any Error) -> Never {
         if let status = ExitStatus(of: error) {
-            Console.error("\(Console.error.styled("Error:", .bad)) \(Console.error.shown("\(error)"))")
+            self.say(error)
             Self.exit(withError: status.code)
         }
         // The parser's own errors, requests for help, and the exit codes that commands have thrown.
         guard Self.exitCode(for: error) == .failure, !(error is ExitCode) else { Self.exit(withError: error) }
-        Console.error("\(Console.error.styled("Error:", .bad)) \(Console.error.shown("\(error)"))")
+        self.say(error)
         Self.exit(withError: ExitStatus.internalError.code)
+    }
+
+    private static func say(_ error: any Error) {
+        var words = "\(error)"
+        if let error = error as? CocoaError {
+            words = error.localizedDescription
+            if let path = error.userInfo[NSFilePathErrorKey] as? String { words = "\(path): \(words)" }
+        }
+        Console.error("\(Console.error.styled("Error:", .bad)) \(Console.error.shown(words))")
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Lab
 import Logging
 
@@ -9,7 +10,7 @@ struct BrokerCommand: AsyncParsableCommand {
         abstract: "Run the development broker behind a proxy until SIGTERM or SIGINT."
     )
 
-    @Option(help: "Path of the executable `noida-db`.")
+    @Option(help: "Path of the executable `noida-db`; a name alone is looked up in PATH.")
     var binary = "noida-db"
 
     @Option(help: "Folder for the broker's data; a new one for each run.")
@@ -33,7 +34,8 @@ struct BrokerCommand: AsyncParsableCommand {
     func run() async throws {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         let termination = await Termination()
-        let broker = try await DevelopmentBroker.start(binary: binary, dataDirectory: dataDir, port: upstreamPort)
+        let broker = try await DevelopmentBroker.start(
+            binary: path(of: binary), dataDirectory: dataDir, port: upstreamPort)
         do {
             try await serve(broker, until: termination)
         } catch {
@@ -41,6 +43,12 @@ struct BrokerCommand: AsyncParsableCommand {
             throw error
         }
         await broker.stop()
+    }
+
+    private func path(of binary: String) -> String {
+        guard !binary.contains("/") else { return binary }
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        return folders.map { "\($0)/\(binary)" }.first { FileManager.default.isExecutableFile(atPath: $0) } ?? binary
     }
 
     private func serve(_ broker: DevelopmentBroker, until termination: Termination) async throws {

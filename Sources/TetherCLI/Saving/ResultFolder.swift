@@ -53,9 +53,8 @@ final class ResultFolder {
         self.scratch = self.folder.appendingPathComponent(".unfinished-\(getpid())-\(UInt32.random(in: .min ... .max))")
         self.job = job
         // Configurations hold secrets: a new folder is its owner's alone.
-        try FileManager.default.createDirectory(
-            at: self.folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        try FileManager.default.createDirectory(at: self.scratch, withIntermediateDirectories: false)
+        try Self.make(self.folder, withParents: true, attributes: [.posixPermissions: 0o700])
+        try Self.make(self.scratch)
         try? FileManager.default.removeItem(at: self.index)
     }
 
@@ -166,12 +165,23 @@ final class ResultFolder {
                 throw CommandFailure(.cannotWrite, "\(folder.path) is no folder; give --save another one.")
             }
         } else {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+            try Self.make(folder)
         }
         return folder.appendingPathComponent(file)
     }
 
     // MARK: Files
+
+    private static func make(
+        _ folder: URL, withParents: Bool = false, attributes: [FileAttributeKey: Any]? = nil
+    ) throws {
+        do {
+            try FileManager.default.createDirectory(
+                at: folder, withIntermediateDirectories: withParents, attributes: attributes)
+        } catch {
+            throw CommandFailure(.cannotWrite, "\(folder.path) can't be made: \(error.localizedDescription)")
+        }
+    }
 
     private func place(_ bytes: [UInt8], at destination: URL) throws {
         let file = self.scratchFile()

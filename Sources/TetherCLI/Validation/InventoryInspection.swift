@@ -46,7 +46,7 @@ struct InventoryInspection: JobInspection {
                         file: document.name, line: FieldPath("operation.name").flatMap { document.line(of: $0) },
                         code: ErrorCode.operationUnsupported.code,
                         message:
-                            "operation.name: the inventory has no sequence \(error.name) for the platform \(platform) (\(count) devices)"
+                            "operation.name: the inventory has no sequence \(error.name) for the platform \(platform) (\(count) device\(count == 1 ? "" : "s"))"
                     ))
             }
         }

@@ -135,11 +135,14 @@ struct FieldInspectionTests {
     @Test("are those that the schema of jobs doesn't have")
     func schema() throws {
         struct Schema: Decodable { var properties: [String: Property] }
-        // The schema of what may not be there is `false`.
         struct Property: Decodable {
-            var isAllowed: Bool
+            var type: String?
+            /// What may not be there has to be `null`.
+            var isAllowed: Bool { self.type != "null" }
+            private enum CodingKeys: CodingKey { case type }
             init(from decoder: any Decoder) throws {
-                self.isAllowed = (try? decoder.singleValueContainer().decode(Bool.self)) ?? true
+                let fields = try decoder.container(keyedBy: CodingKeys.self)
+                self.type = try? fields.decode(String.self, forKey: .type)
             }
         }
         let file = Repository.schemas.appendingPathComponent("job.schema.json")

@@ -169,8 +169,8 @@ struct SourceTests {
         ])
         let error = await #expect(throws: InventoryError.self) { try await Self.watch(directory).load() }
         #expect(
-            error?.description.hasPrefix("\(directory.path)/a.yaml:2:5: sources: `http://127.0.0.1:1/` can't be reached: ")
-                == true)
+            error?.description.hasPrefix(
+                "\(directory.path)/a.yaml:2:5: sources: `http://127.0.0.1:1/` can't be reached: ") == true)
     }
 
     @Test("the last good answer is kept without secrets, and serves at the start when the source doesn't")

@@ -24,7 +24,10 @@ import Testing
     func literals() async throws {
         #expect(try await URLAccess().override(for: "http://93.184.216.34/x").isEmpty)
         #expect(try await URLAccess(networks: Self.loopback).override(for: "http://[::1]:80/x").isEmpty)
-        for url in ["http://10.0.0.1/", "http://[fd00::1]/", "http://[::]/", "http://0.0.0.0/", "http:///x", "nonsense"] {
+        let refused = [
+            "http://10.0.0.1/", "http://[fd00::1]/", "http://[::]/", "http://0.0.0.0/", "http:///x", "nonsense",
+        ]
+        for url in refused {
             let error = await #expect(throws: DeviceError.self) { try await URLAccess().override(for: url) }
             #expect(error?.code == "url.refused", "\(url)")
         }

@@ -19,9 +19,14 @@ extension InventoryCommand {
             var name: String
             var host: String
             var port: Int
-            var device_type: String
+            var deviceType: String
             var tags: [String]
             var groups: [String]
+
+            enum CodingKeys: String, CodingKey {
+                case name, host, port, tags, groups
+                case deviceType = "device_type"
+            }
         }
 
         func run() async throws {
@@ -30,7 +35,7 @@ extension InventoryCommand {
             let rows = resolution.devices.compactMap { name in
                 inventory[name].map { device in
                     Row(
-                        name: name, host: device.host, port: device.port, device_type: device.platform,
+                        name: name, host: device.host, port: device.port, deviceType: device.platform,
                         tags: device.tags.sorted(), groups: inventory.groups(of: name).map(\.name))
                 }
             }

@@ -30,7 +30,9 @@ extension InventoryCommand {
                 Console.write(try JSONLine.text(Shown(device: self.device, settings: settings)) + "\n")
             } else {
                 var table = Table([.init("setting"), .init("value"), .init("from")])
-                for setting in settings { table.add([.init(setting.name), .init(setting.value), .init(setting.source, .faint)]) }
+                for setting in settings {
+                    table.add([.init(setting.name), .init(setting.value), .init(setting.source, .faint)])
+                }
                 table.print()
             }
         }

@@ -48,7 +48,7 @@ extension InventoryCommand {
                 ])
                 for row in rows {
                     table.add([
-                        .init(row.name), .init(row.host), .init(String(row.port)), .init(row.device_type),
+                        .init(row.name), .init(row.host), .init(String(row.port)), .init(row.deviceType),
                         .init(row.tags.joined(separator: " ")), .init(row.groups.joined(separator: " ")),
                     ])
                 }

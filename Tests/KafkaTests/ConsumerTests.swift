@@ -135,6 +135,7 @@ struct ConsumerTests {
                 }
                 try await until("the other partition is done") {
                     delegate.records.filter { $0.topicPartition == other }.count == 10
+                        && delegate.records.contains { $0.topicPartition == self.partition }
                 }
                 #expect(delegate.records.filter { $0.topicPartition == self.partition }.count == 1)
                 for count in 2...10 {

@@ -25,7 +25,7 @@ struct OptionTests {
         var options = Set(text.matches(of: #/--[a-z][a-z-]+/#).map { String($0.output) })
         let list = text.components(separatedBy: "SUBCOMMANDS:\n").dropFirst().first ?? ""
         for line in list.components(separatedBy: "\n") {
-            guard let name = line.firstMatch(of: #/^\ \ ([a-z]+)/#)?.output.1 else { continue }
+            guard let name = line.firstMatch(of: #/^\ \ ([a-z][a-z-]*)/#)?.output.1 else { continue }
             options.formUnion(try self.options(of: command + [String(name)]))
         }
         return options

@@ -37,7 +37,8 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Generate: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make the first key; its public half goes to standard output.")
+            abstract: "Make the first key; its public half goes to standard output.",
+            discussion: "Example: tether keys generate --directory /etc/tether/keys > sealing.pub")
         @OptionGroup var folder: Folder
 
         func run() throws {
@@ -51,7 +52,9 @@ struct KeysCommand: AsyncParsableCommand {
     }
 
     struct Public: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print the public half of the newest key.")
+        static let configuration = CommandConfiguration(
+            abstract: "Print the public half of the newest key.",
+            discussion: "Example: tether keys public --directory /etc/tether/keys > sealing.pub")
         @OptionGroup var folder: Folder
 
         func run() throws {
@@ -63,7 +66,9 @@ struct KeysCommand: AsyncParsableCommand {
     }
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the keys, the newest last.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the keys, the newest last.",
+            discussion: "Example: tether keys list --directory /etc/tether/keys")
         @OptionGroup var folder: Folder
 
         func run() throws {
@@ -76,7 +81,8 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Rotate: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make another key; the old ones still open what was sealed with them.")
+            abstract: "Make another key; the old ones still open what was sealed with them.",
+            discussion: "Example: tether keys rotate --directory /etc/tether/keys > sealing.pub")
         @OptionGroup var folder: Folder
 
         func run() throws {
@@ -89,7 +95,8 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove a key: what was sealed with it can never be opened again.")
+            abstract: "Remove a key: what was sealed with it can never be opened again.",
+            discussion: "Example: tether keys remove --directory /etc/tether/keys 5d41402a")
         @OptionGroup var folder: Folder
         @Argument(help: "The key's id.") var id: String
 

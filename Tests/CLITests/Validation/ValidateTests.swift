@@ -92,7 +92,7 @@ struct ValidateTests {
         let broken = try await self.validate(
             ["job.yaml": change, "broken.yaml": "devices: 7\n"], "job.yaml", "--inventory", "broken.yaml")
         #expect(broken.status == 65)
-        #expect(broken.errors.contains("broken.yaml:1: devices: "), "\(broken.errors)")
+        #expect(broken.errors.contains("broken.yaml:1:1: devices: "), "\(broken.errors)")
     }
 
     @Test("--json has an object for each file")

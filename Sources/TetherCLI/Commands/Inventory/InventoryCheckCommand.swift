@@ -5,7 +5,11 @@ extension InventoryCommand {
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Read an inventory, and say all that is wrong with it.",
-            discussion: "Exit status: 0 it can be used; 1 it can't, or with --strict there are warnings."
+            discussion: """
+                Exit status: 0 it can be used; 1 it can't, or with --strict there are warnings.
+
+                Example: tether inventory check --inventory ./inventory
+                """
         )
 
         @OptionGroup var options: InventoryOptions

@@ -6,7 +6,11 @@ extension InventoryCommand {
         static let configuration = CommandConfiguration(
             commandName: "list",
             abstract: "List devices.",
-            discussion: "Exit status 1 when a target stands for nothing."
+            discussion: """
+                Exit status 1 when a target stands for nothing.
+
+                Example: tether inventory list --inventory ./inventory group:core
+                """
         )
 
         @OptionGroup var options: InventoryOptions

@@ -5,8 +5,11 @@ extension InventoryCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show what is in effect for a device, and from where each of it comes.",
-            discussion:
-                "Secrets are never shown, only that and where they are set. Exit status 1 when there is no such device."
+            discussion: """
+                Secrets are never shown, only that and where they are set. Exit status 1 when there is no such device.
+
+                Example: tether inventory show --inventory ./inventory router1
+                """
         )
 
         @OptionGroup var options: InventoryOptions

@@ -43,7 +43,7 @@ package enum Python {
             throw Failure(
                 description: """
                     \(interpreter) failed: \(errors)
-                    These tests need Python 3 with jsonschema and PyYAML: python3 -m pip install jsonschema pyyaml. \
+                    These tests need Python 3 with jsonschema, PyYAML and prometheus_client: deploy/install test. \
                     Set TETHER_TEST_PYTHON to the interpreter that has them.
                     """)
         }

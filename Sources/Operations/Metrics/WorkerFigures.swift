@@ -171,6 +171,6 @@ extension MetricFamily {
 
 extension Duration {
     var inSeconds: Double {
-        Double(self.components.seconds) + Double(self.components.attoseconds) * 1e-18
+        Double(self.components.seconds) + Double(self.components.attoseconds) / 1e18
     }
 }

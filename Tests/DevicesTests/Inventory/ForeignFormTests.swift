@@ -183,7 +183,7 @@ struct ForeignFormTests {
             ),
             (
                 "r1:\n  hostname: a\n  colour: red\n",
-                "n.yml:1:1: r1: unknown key; known are `general`, `defaults`, `credentials`, `auth_domains`, `sequences`, `devices`, `groups`, `sources`"
+                "n.yml:1:1: r1: unknown key; known are `general`, `defaults`, `credentials`, `vault`, `auth_domains`, `sequences`, `devices`, `groups`, `sources`"
             ),
         ])
     func mistakes(yaml: String, expected: String) {

@@ -174,9 +174,9 @@ struct InventoryMistake: Sendable, CustomTestStringConvertible {
         device("password: {env: NOT_SET}", "password.env: the environment variable `NOT_SET` is not set"),
         device("password: {env: EMPTY}", "password.env: the environment variable `EMPTY` is not set"),
         device("password: {vault: x}", "password.vault: must be a mapping (`key: value` lines), but is text"),
-        device(
-            "password: {vault: {path: a/data/b}}",
-            "password.vault: the inventory has no section `vault` that says where it is"),
+        .init(
+            "devices:\n  r1: {host: a, device_type: linux, password: {vault: {path: a/data/b}}}", 2,
+            "devices.r1.password.vault: the inventory has no section `vault` that says where it is"),
         device(
             "password: {vault: {field: b}}",
             "password.vault: `path` is missing: give a path such as `secret/data/network/core`"),

@@ -45,9 +45,9 @@ extension Inventory {
     init(_ reader: InventoryReader) throws(InventoryError) {
         if reader.hasUnreadFile, let error = reader.mistakes.error { throw error }
         var mistakes = reader.mistakes
-        do throws(InventoryError) { try reader.checkVault() } catch { mistakes.add(error) }
         self.init(reader.draft, &mistakes)
         if let error = mistakes.error { throw error }
+        try reader.checkVault()
         self.files = reader.files
         self.notes = reader.notes
     }

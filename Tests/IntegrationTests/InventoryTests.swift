@@ -19,7 +19,7 @@ extension Integration {
                 }
                 let worker = try await fleet.startProcesses("worker")[0]
                 try await until("all are open") { fleet.devices.allSatisfy { $0.counters.openSessions == 1 } }
-                #expect(worker.journal.contains("form=Tether YAML"))
+                #expect(worker.journal.contains("form=\"Tether YAML\""))
 
                 // One is gone, and a new name stands for its address: opened by the owner, after the old session is closed.
                 try write(good.replacing("dev-0001", with: "renamed"))

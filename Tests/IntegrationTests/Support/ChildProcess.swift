@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 import NIOConcurrencyHelpers
 
 /// A program of its own, with its output in files. It ends with its leash at the latest.
@@ -62,7 +63,7 @@ final class ChildProcess: Sendable {
             let isSignal = process.terminationReason == .uncaughtSignal
             status.withLockedValue { $0 = isSignal ? -process.terminationStatus : process.terminationStatus }
         }
-        try process.run()
+        try process.runWithSignalsUnblocked()
         self.processIdentifier = process.processIdentifier
         leash.hold(self.processIdentifier)
         self.process = NIOLockedValueBox(process)

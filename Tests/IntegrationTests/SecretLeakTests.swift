@@ -175,7 +175,8 @@ private struct World {
         let arguments = [
             "worker", "--kafka", cluster.bootstrapServers, "--topic-prefix", fleet.topics.prefix, "--inventory",
             fleet.inventory,
-            "--name", "leaky", "--log-level", "trace", "--health", "127.0.0.1:0", "--artifacts", artifacts.path, "--url-networks", "127.0.0.0/8",
+            "--name", "leaky", "--log-level", "trace", "--health", "127.0.0.1:0", "--artifacts", artifacts.path,
+            "--url-networks", "127.0.0.0/8",
             "--known-hosts", fleet.folder.appendingPathComponent("known_hosts").path, "--sealing-keys", keys,
             "--kafka-property", "sasl.password=\(self.text("sasl"))", "--kafka-property", "sasl.username=tether",
             "--kafka-property", "sasl.mechanism=PLAIN", "--kafka-property", "debug=conf,security,protocol",

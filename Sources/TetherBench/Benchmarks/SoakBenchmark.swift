@@ -93,7 +93,10 @@ struct SoakBenchmark: AsyncParsableCommand {
                     default: continue
                     }
                 }
-                guard ContinuousClock.now >= start + .seconds(60) * (outcome.minutes.count + 1) else { continue }
+                let isOver = finished >= jobs
+                guard isOver || ContinuousClock.now >= start + .seconds(60) * (outcome.minutes.count + 1) else {
+                    continue
+                }
                 for (_, process) in stage.workerProcesses {
                     minute.bytes.append(ResourceUsage.residentBytes(of: "\(process)") ?? 0)
                     minute.descriptors.append(ResourceUsage.descriptors(of: process) ?? 0)

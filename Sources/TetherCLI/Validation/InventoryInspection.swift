@@ -67,9 +67,10 @@ struct InventoryInspection: JobInspection {
             changes: job.effect == nil ? changes : [])
     }
 
-    private struct MissingSequence: Error { var name: String }
+    struct MissingSequence: Error { var name: String }
 
-    private func resolved(_ operation: Operation, on platform: String) throws(MissingSequence) -> Operation {
+    /// With the commands of sequences in place of their names.
+    func resolved(_ operation: Operation, on platform: String) throws(MissingSequence) -> Operation {
         switch operation {
         case .sequence(let sequence):
             guard let commands = self.client.sequence(named: sequence.name, platform: platform) else {

@@ -23,9 +23,9 @@ package struct Policy: Sendable {
             return PolicyDenial(rule: nil, message: "the policy knows no topic that the task could have come from")
         }
         for platform in platforms {
-            let assessment = PolicyAssessment(
-                topic, task.operation, on: platform, PolicyRule.Credential(task.credential))
-            if let denial = assessment.denial(for: target) { return denial }
+            if let denial = topic.denial(of: task.operation, on: platform, with: task.credential, target) {
+                return denial
+            }
         }
         return nil
     }
@@ -53,6 +53,13 @@ package struct TopicPolicy: Sendable {
 
     init(name: String) {
         self.name = name
+    }
+
+    /// What it says of an operation, with nothing in it to be looked up any more, on one device.
+    package func denial(
+        of operation: Operation, on platform: PolicyPlatform, with credential: JobCredential?, _ target: PolicyTarget
+    ) -> PolicyDenial? {
+        PolicyAssessment(self, operation, on: platform, PolicyRule.Credential(credential)).denial(for: target)
     }
 
     /// What is refused on any device.

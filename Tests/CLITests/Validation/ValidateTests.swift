@@ -58,6 +58,38 @@ struct ValidateTests {
         #expect(warned.errors == "odd.yaml:3: warning: efect: workers ignore this field (did you mean effect?)\n")
     }
 
+    @Test("with a policy: what workers would refuse, on which devices, and why")
+    func policy() async throws {
+        let policy = """
+            topics:
+              tether.jobs:
+                limits: {devices: 1}
+                rules:
+                  - allow: readers
+                    operations: [run]
+                    commands: ["show *"]
+                  - deny: no restarts
+                    commands: [reload]
+            """
+        let job = "targets: [router1]\noperation: {type: run, commands: [show version]}\n"
+        func check(_ text: String) async throws -> Run {
+            try await self.validate(
+                ["job.yaml": text, "policy.yaml": policy], "job.yaml", "--inventory", "inventory.yaml", "--policy",
+                "policy.yaml")
+        }
+        let good = try await check(job)
+        #expect(good.status == 0, "\(good.errors)")
+        let denied = try await check(job.replacing("show version", with: "relo in 5"))
+        #expect(denied.status == 1)
+        #expect(denied.errors.contains("no restarts") && denied.errors.contains("(router1)"), "\(denied.errors)")
+        let many = try await check(job.replacing("router1", with: "all"))
+        #expect(many.status == 1 && many.errors.contains("limits.devices"), "\(many.errors)")
+        let other = try await self.validate(
+            ["job.yaml": job, "policy.yaml": policy], "job.yaml", "--inventory", "inventory.yaml", "--policy",
+            "policy.yaml", "--topic", "x.jobs")
+        #expect(other.status == 65 && other.errors.contains("tether.jobs"), "\(other.errors)")
+    }
+
     @Test("with an inventory: how many devices, which names stand for nothing, and what is a change on which platform")
     func inventory() async throws {
         let job =

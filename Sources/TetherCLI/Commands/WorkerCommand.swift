@@ -13,7 +13,7 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: """
             Start as many as you like: Kafka shares the devices out between them. SIGTERM or SIGINT drains: running tasks may end, results are \
             published, sessions closed, and only then are the devices given up. A second signal ends the worker at once, as a crash would. SIGHUP \
-            reads the policy again.
+            reads the inventory and the policy again.
 
             Every option has a place in the configuration file and a variable: tether config show tells them, and where each value comes from.
 
@@ -28,7 +28,6 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup(title: "What jobs may do") var access: AccessOptions
     @OptionGroup(title: "Sessions") var sessions: SessionOptions
     @OptionGroup(title: "Secrets") var secrets: SecretOptions
-
     @OptionGroup(title: "Operations") var operations: OperationsOptions
 
     /// With what every group of options says.

@@ -6,49 +6,24 @@ import Foundation
 /// `python3`. Call ``stop()`` at the end.
 package final class InquisitiveServer: Sendable {
     package let host = "127.0.0.1"
-    package let port: Int
-    private let folder: URL
-    private let processes: WatchedProcesses
+    package var port: Int { self.server.port }
+    private let server: PythonServer
 
     /// One line for each password and each round of answers that came, as JSON.
-    package var log: [String] {
-        let text = (try? String(contentsOf: self.folder.appendingPathComponent("log"), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").map(String.init)
-    }
+    package var log: [String] { self.server.log }
 
     package static func start() async throws -> InquisitiveServer {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tether-ask-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let path = folder.appendingPathComponent("server.py").path
-        try Self.script.write(toFile: path, atomically: true, encoding: .utf8)
-        let interpreter = ProcessInfo.processInfo.environment["TETHER_TEST_PYTHON"] ?? "python3"
-        let process = try OpenSSHServer.spawn("/usr/bin/env", [interpreter, path, folder.path])
-        let deadline = ContinuousClock.now + .seconds(60)
-        while ContinuousClock.now < deadline {
-            if let text = try? String(contentsOf: folder.appendingPathComponent("port"), encoding: .utf8),
-                let port = Int(text)
-            {
-                return try InquisitiveServer(folder, process, port)
-            }
-            var status: Int32 = 0
-            if waitpid(process, &status, WNOHANG) == process { break }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        let errors = (try? String(contentsOf: folder.appendingPathComponent("errors"), encoding: .utf8)) ?? ""
-        kill(process, SIGKILL)
-        try? FileManager.default.removeItem(at: folder)
-        throw OpenSSHServer.Failure(
-            description:
-                "No server from \(interpreter): \(errors) It needs asyncssh; TETHER_TEST_PYTHON names another one.")
+        InquisitiveServer(
+            try await PythonServer.start(
+                "tether-ask", script: Self.script,
+                needs: "It needs asyncssh; TETHER_TEST_PYTHON names another interpreter."))
     }
 
-    private init(_ folder: URL, _ process: pid_t, _ port: Int) throws {
-        self.folder = folder
-        self.port = port
-        self.processes = try WatchedProcesses([process], folder: folder)
+    private init(_ server: PythonServer) {
+        self.server = server
     }
 
-    package func stop() { self.processes.stop() }
+    package func stop() { self.server.stop() }
 
     private static let script = """
         import asyncio, json, os, sys

@@ -21,62 +21,37 @@ package final class SecuredBroker: Sendable {
     package static let username = "tether"
     package static let password = "right, with \"signs\" = in it"
 
-    package let port: Int
+    package var port: Int { self.server.port }
     package var bootstrapServers: String { "127.0.0.1:\(self.port)" }
     /// PEM files: the authority's certificate, one of another authority, and a client's certificate and key.
     package var authority: String { self.path("ca.pem") }
     package var otherAuthority: String { self.path("other.pem") }
     package var certificate: String { self.path("client.pem") }
     package var key: String { self.path("client.key") }
-    private let folder: URL
-    private let processes: WatchedProcesses
+    private let server: PythonServer
 
     /// One line for each login that was tried: the mechanism, and what came.
-    package var log: [String] {
-        let text = (try? String(contentsOf: self.folder.appendingPathComponent("log"), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").map(String.init)
-    }
+    package var log: [String] { self.server.log }
 
-    package func path(_ name: String) -> String { self.folder.appendingPathComponent(name).path }
+    package func path(_ name: String) -> String { self.server.folder.appendingPathComponent(name).path }
 
     /// - Parameter upstream: the broker's port on this machine.
     package static func start(upstream: Int, _ options: Options) async throws -> SecuredBroker {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tether-secure-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let path = folder.appendingPathComponent("server.py").path
-        try Self.script.write(toFile: path, atomically: true, encoding: .utf8)
-        let interpreter = ProcessInfo.processInfo.environment["TETHER_TEST_PYTHON"] ?? "python3"
-        let process = try OpenSSHServer.spawn(
-            "/usr/bin/env",
-            [
-                interpreter, path, folder.path, String(upstream), options.hasTLS ? "tls" : "plain",
-                options.wantsCertificates ? "certificates" : "anybody", options.mechanism ?? "none", Self.username,
-                Self.password,
-            ])
-        let deadline = ContinuousClock.now + .seconds(60)
-        while ContinuousClock.now < deadline {
-            if let text = try? String(contentsOf: folder.appendingPathComponent("port"), encoding: .utf8),
-                let port = Int(text)
-            {
-                return try SecuredBroker(folder, process, port)
-            }
-            var status: Int32 = 0
-            if waitpid(process, &status, WNOHANG) == process { break }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        let errors = (try? String(contentsOf: folder.appendingPathComponent("errors"), encoding: .utf8)) ?? ""
-        kill(process, SIGKILL)
-        try? FileManager.default.removeItem(at: folder)
-        throw OpenSSHServer.Failure(description: "No secured broker from \(interpreter): \(errors)")
+        SecuredBroker(
+            try await PythonServer.start(
+                "tether-secure", script: Self.script,
+                arguments: [
+                    String(upstream), options.hasTLS ? "tls" : "plain",
+                    options.wantsCertificates ? "certificates" : "anybody", options.mechanism ?? "none", Self.username,
+                    Self.password,
+                ]))
     }
 
-    private init(_ folder: URL, _ process: pid_t, _ port: Int) throws {
-        self.folder = folder
-        self.port = port
-        self.processes = try WatchedProcesses([process], folder: folder)
+    private init(_ server: PythonServer) {
+        self.server = server
     }
 
-    package func stop() { self.processes.stop() }
+    package func stop() { self.server.stop() }
 
     private static let script = #"""
         import asyncio, base64, hashlib, hmac, os, ssl, struct, subprocess, sys

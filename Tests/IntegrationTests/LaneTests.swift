@@ -60,16 +60,3 @@ extension Integration {
         }
     }
 }
-
-extension Reply {
-    /// The job that it answers.
-    var job: String {
-        switch self {
-        case .accepted(let accepted): accepted.job
-        case .output(let output): output.job
-        case .result(let result): result.job
-        case .rejected(let rejected): rejected.job
-        case .finished(let finished): finished.job
-        }
-    }
-}

@@ -1,7 +1,7 @@
 /// Finds what somebody may have meant.
-enum Suggestion {
+package enum Suggestion {
     /// The candidate that fewest edits away from `text`, if that is near enough to be meant.
-    static func closest(to text: String, among candidates: some Sequence<String>) -> String? {
+    package static func closest(to text: String, among candidates: some Sequence<String>) -> String? {
         let text = Array(text.lowercased().utf8.prefix(64))
         let bound = max(1, min(3, text.count / 3))
         var best: (distance: Int, candidate: String)?
@@ -18,7 +18,7 @@ enum Suggestion {
     }
 
     /// `; did you mean …?`, or nothing.
-    static func sentence(_ candidate: String?) -> String {
+    package static func sentence(_ candidate: String?) -> String {
         candidate.map { "; did you mean `\($0)`?" } ?? ""
     }
 

@@ -142,7 +142,7 @@ extension Fields {
 }
 
 extension JSONWriter {
-    mutating func field(_ name: StaticString, bool value: Bool) {
+    package mutating func field(_ name: StaticString, bool value: Bool) {
         self.name(name)
         self.bool(value)
     }

@@ -42,21 +42,21 @@ enum RecordDecoding {
 }
 
 extension JSONWriter {
-    mutating func field(_ name: StaticString, _ value: String) {
+    package mutating func field(_ name: StaticString, _ value: String) {
         self.name(name)
         self.string(value)
     }
 
-    mutating func field(_ name: StaticString, _ value: String?) {
+    package mutating func field(_ name: StaticString, _ value: String?) {
         if let value { self.field(name, value) }
     }
 
-    mutating func field<Value: FixedWidthInteger>(_ name: StaticString, _ value: Value) {
+    package mutating func field<Value: FixedWidthInteger>(_ name: StaticString, _ value: Value) {
         self.name(name)
         self.integer(value)
     }
 
-    mutating func field(_ name: StaticString, seconds value: Duration) {
+    package mutating func field(_ name: StaticString, seconds value: Duration) {
         self.name(name)
         self.seconds(value)
     }

@@ -298,3 +298,25 @@ package struct ErrorDescription: Sendable, Hashable {
         self.retriable = retriable
     }
 }
+
+extension Reply {
+    /// The job that it answers.
+    package var job: String {
+        switch self {
+        case .accepted(let accepted): accepted.job
+        case .output(let output): output.job
+        case .result(let result): result.job
+        case .rejected(let rejected): rejected.job
+        case .finished(let finished): finished.job
+        }
+    }
+
+    /// The device that it is about; `nil` for those about a whole job.
+    package var device: String? {
+        switch self {
+        case .output(let output): output.device
+        case .result(let result): result.device
+        case .accepted, .rejected, .finished: nil
+        }
+    }
+}

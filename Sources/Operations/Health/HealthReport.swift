@@ -91,8 +91,7 @@ package struct HealthReport: Sendable {
 
     package var liveJSON: [UInt8] {
         self.json { writer in
-            writer.name("live")
-            writer.bool(self.isLive)
+            writer.field("live", bool: self.isLive)
             writer.name("reasons")
             writer.array(self.deaths) { $0.string($1) }
         }
@@ -100,49 +99,32 @@ package struct HealthReport: Sendable {
 
     package var readyJSON: [UInt8] {
         self.json { writer in
-            writer.name("ready")
-            writer.bool(self.isReady)
+            writer.field("ready", bool: self.isReady)
             writer.name("reasons")
             writer.array(self.obstacles) { $0.string($1) }
-            writer.name("open_sessions")
-            writer.integer(self.status.openSessions)
+            writer.field("open_sessions", self.status.openSessions)
             if let execution = self.status.execution {
-                writer.name("partitions")
-                writer.integer(execution.partitions.count)
-                writer.name("unfinished_tasks")
-                writer.integer(execution.unfinishedTasks)
-                writer.name("finished_tasks")
-                writer.integer(execution.finishedTasks)
-                writer.name("warm_devices")
-                writer.integer(execution.warmDevices)
-                writer.name("stalled")
-                writer.bool(self.isStalled)
-                if let stall {
-                    writer.name("stall")
-                    writer.string(stall)
-                }
+                writer.field("partitions", execution.partitions.count)
+                writer.field("unfinished_tasks", execution.unfinishedTasks)
+                writer.field("finished_tasks", execution.finishedTasks)
+                writer.field("warm_devices", execution.warmDevices)
+                writer.field("stalled", bool: self.isStalled)
+                writer.field("stall", self.stall)
             }
             if let routed = self.status.routedJobs {
-                writer.name("routed_jobs")
-                writer.integer(routed)
+                writer.field("routed_jobs", routed)
             }
-            writer.name("dropped_events")
-            writer.integer(self.status.droppedEvents)
+            writer.field("dropped_events", self.status.droppedEvents)
             if self.status.failure != nil {
-                writer.name("failed")
-                writer.bool(true)
+                writer.field("failed", bool: true)
             }
             writer.name("roles")
             writer.array(self.status.memberships) { writer, membership in
                 writer.object { writer in
-                    writer.name("role")
-                    writer.string(membership.role.rawValue)
-                    writer.name("joined")
-                    writer.bool(membership.hasJoined)
-                    writer.name("partitions")
-                    writer.integer(membership.partitions)
-                    writer.name("reachable")
-                    writer.bool(membership.isReachable)
+                    writer.field("role", membership.role.rawValue)
+                    writer.field("joined", bool: membership.hasJoined)
+                    writer.field("partitions", membership.partitions)
+                    writer.field("reachable", bool: membership.isReachable)
                 }
             }
         }

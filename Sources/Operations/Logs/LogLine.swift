@@ -22,14 +22,10 @@ package enum LogLine {
         var line: [UInt8] = []
         JSONWriter.append(to: &line) { writer in
             writer.object { writer in
-                writer.name("time")
-                writer.string(Timestamp.text(milliseconds))
-                writer.name("level")
-                writer.string(event.level.rawValue)
-                writer.name("logger")
-                writer.string(label)
-                writer.name("message")
-                writer.string("\(event.message)")
+                writer.field("time", Timestamp.text(milliseconds))
+                writer.field("level", event.level.rawValue)
+                writer.field("logger", label)
+                writer.field("message", "\(event.message)")
                 for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
                     writer.name(escaping: self.reserved.contains(key) ? "\(key)_" : key)
                     self.write(value, &writer)

@@ -23,10 +23,8 @@ enum OTLPJSON {
                             writer.object { writer in
                                 writer.name("scope")
                                 writer.object { writer in
-                                    writer.name("name")
-                                    writer.string("tether")
-                                    writer.name("version")
-                                    writer.string(version)
+                                    writer.field("name", "tether")
+                                    writer.field("version", version)
                                 }
                                 writer.name("spans")
                                 writer.array(spans) { self.span($1, &$0) }
@@ -43,28 +41,20 @@ enum OTLPJSON {
         writer.object { writer in
             self.identity(span.context, &writer)
             if let parentID = span.parentID {
-                writer.name("parentSpanId")
-                writer.string(Hexadecimal.text(parentID))
+                writer.field("parentSpanId", Hexadecimal.text(parentID))
             }
             // W3C trace flags in the lowest byte (trace.proto, Span.flags).
-            writer.name("flags")
-            writer.integer(span.context.isSampled ? 1 : 0)
-            writer.name("name")
-            writer.string(span.name)
-            writer.name("kind")
-            writer.integer(self.number(span.kind))
-            writer.name("startTimeUnixNano")
-            writer.string(String(span.start))
-            writer.name("endTimeUnixNano")
-            writer.string(String(span.end))
+            writer.field("flags", span.context.isSampled ? 1 : 0)
+            writer.field("name", span.name)
+            writer.field("kind", self.number(span.kind))
+            writer.field("startTimeUnixNano", String(span.start))
+            writer.field("endTimeUnixNano", String(span.end))
             self.attributes(span.attributes, &writer)
             writer.name("events")
             writer.array(span.events) { writer, event in
                 writer.object { writer in
-                    writer.name("timeUnixNano")
-                    writer.string(String(event.time))
-                    writer.name("name")
-                    writer.string(event.name)
+                    writer.field("timeUnixNano", String(event.time))
+                    writer.field("name", event.name)
                     self.attributes(event.attributes, &writer)
                 }
             }
@@ -75,24 +65,19 @@ enum OTLPJSON {
             writer.name("status")
             writer.object { writer in
                 guard let status = span.status else { return }
-                writer.name("code")
-                writer.integer(status.code == .ok ? 1 : 2)
+                writer.field("code", status.code == .ok ? 1 : 2)
                 if let message = status.message {
-                    writer.name("message")
-                    writer.string(message)
+                    writer.field("message", message)
                 }
             }
         }
     }
 
     private static func identity(_ context: TraceContext, _ writer: inout JSONWriter) {
-        writer.name("traceId")
-        writer.string(Hexadecimal.text(context.traceID))
-        writer.name("spanId")
-        writer.string(Hexadecimal.text(context.spanID))
+        writer.field("traceId", Hexadecimal.text(context.traceID))
+        writer.field("spanId", Hexadecimal.text(context.spanID))
         if let state = context.state {
-            writer.name("traceState")
-            writer.string(state)
+            writer.field("traceState", state)
         }
     }
 
@@ -116,8 +101,7 @@ enum OTLPJSON {
 
     private static func attribute(_ name: String, _ value: SpanAttribute, _ writer: inout JSONWriter) {
         writer.object { writer in
-            writer.name("key")
-            writer.string(name)
+            writer.field("key", name)
             writer.name("value")
             self.value(value, &writer)
         }
@@ -128,17 +112,14 @@ enum OTLPJSON {
         writer.object { writer in
             switch value {
             case .int32(let number):
-                writer.name("intValue")
-                writer.string(String(number))
+                writer.field("intValue", String(number))
             case .int64(let number):
-                writer.name("intValue")
-                writer.string(String(number))
+                writer.field("intValue", String(number))
             case .double(let number) where number.isFinite:
                 writer.name("doubleValue")
                 writer.number(number)
             case .bool(let truth):
-                writer.name("boolValue")
-                writer.bool(truth)
+                writer.field("boolValue", bool: truth)
             case .int32Array(let values): self.array(values.map { .int32($0) }, &writer)
             case .int64Array(let values): self.array(values.map { .int64($0) }, &writer)
             case .doubleArray(let values): self.array(values.map { .double($0) }, &writer)
@@ -146,14 +127,11 @@ enum OTLPJSON {
             case .stringArray(let values): self.array(values.map { .string($0) }, &writer)
             case .stringConvertibleArray(let values): self.array(values.map { .string("\($0)") }, &writer)
             case .string(let text):
-                writer.name("stringValue")
-                writer.string(text)
+                writer.field("stringValue", text)
             case .stringConvertible(let value):
-                writer.name("stringValue")
-                writer.string("\(value)")
+                writer.field("stringValue", "\(value)")
             default:
-                writer.name("stringValue")
-                writer.string("\(value)")
+                writer.field("stringValue", "\(value)")
             }
         }
     }

@@ -109,14 +109,10 @@ struct SubmitCommand: AsyncParsableCommand {
         guard self.output.json else { return Console.line(id) }
         Console.json { writer in
             writer.object { writer in
-                writer.name("job")
-                writer.string(id)
-                writer.name("topic")
-                writer.string(self.kafka.topics.jobs)
-                writer.name("partition")
-                writer.integer(position.partition)
-                writer.name("offset")
-                writer.integer(position.offset)
+                writer.field("job", id)
+                writer.field("topic", self.kafka.topics.jobs)
+                writer.field("partition", position.partition)
+                writer.field("offset", position.offset)
             }
         }
     }

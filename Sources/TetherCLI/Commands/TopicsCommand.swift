@@ -66,10 +66,8 @@ struct TopicsCommand: AsyncParsableCommand {
                 }
                 Console.json { writer in
                     writer.object { writer in
-                        writer.name("topic")
-                        writer.string(topic.name)
-                        writer.name("created")
-                        writer.bool(isNew)
+                        writer.field("topic", topic.name)
+                        writer.field("created", bool: isNew)
                     }
                 }
             }
@@ -125,15 +123,11 @@ struct TopicsCommand: AsyncParsableCommand {
             for name in self.kafka.topics.all {
                 Console.json { writer in
                     writer.object { writer in
-                        writer.name("topic")
-                        writer.string(name)
-                        writer.name("exists")
-                        writer.bool(found[name] != nil)
+                        writer.field("topic", name)
+                        writer.field("exists", bool: found[name] != nil)
                         guard let topic = found[name] else { return }
-                        writer.name("partitions")
-                        writer.integer(topic.partitions)
-                        writer.name("replicas")
-                        writer.integer(topic.replicationFactor)
+                        writer.field("partitions", topic.partitions)
+                        writer.field("replicas", topic.replicationFactor)
                     }
                 }
             }

@@ -125,7 +125,7 @@ struct Settings: Sendable {
         let sections = ["KAFKA", "WORKER", "SESSIONS", "LOG", "OPERATIONS"].map { "TETHER_\($0)_" }
         return environment.keys.sorted()
             .filter { name in sections.contains { name.hasPrefix($0) } && !known.contains(name) }
-            .map { "$\($0) is no setting\(StrictValue.suggestion(for: $0, among: known))" }
+            .map { "$\($0) is no setting\(Suggestion.sentence(Suggestion.closest(to: $0, among: known)))" }
     }
 
     // MARK: Values

@@ -228,13 +228,10 @@ final class ResultFolder {
 
     private func writeIndex(to writer: inout JSONWriter, tasks: Int?) {
         writer.object { writer in
-            writer.name("version")
-            writer.integer(1)
-            writer.name("job")
-            writer.string(self.job)
+            writer.field("version", 1)
+            writer.field("job", self.job)
             if let tasks {
-                writer.name("tasks")
-                writer.integer(tasks)
+                writer.field("tasks", tasks)
             }
             writer.name("devices")
             writer.array(self.entries.sorted { $0.device < $1.device }) { writer, entry in
@@ -244,39 +241,28 @@ final class ResultFolder {
     }
 
     private static func write(_ entry: Entry, to writer: inout JSONWriter) {
-        writer.name("device")
-        writer.string(entry.device)
-        writer.name("outcome")
-        writer.string(entry.outcome.rawValue)
+        writer.field("device", entry.device)
+        writer.field("outcome", entry.outcome.rawValue)
         if let error = entry.error {
             writer.name("error")
             writer.object { writer in
-                writer.name("code")
-                writer.string(error.code)
-                writer.name("message")
-                writer.string(error.message)
+                writer.field("code", error.code)
+                writer.field("message", error.message)
             }
         }
         if let difference = entry.difference {
-            writer.name("diff")
-            writer.string(difference)
+            writer.field("diff", difference)
         }
         writer.name("commands")
         writer.array(entry.commands) { writer, file in
             writer.object { writer in
-                writer.name("command")
-                writer.string(file.command)
-                writer.name("outcome")
-                writer.string(file.outcome.rawValue)
+                writer.field("command", file.command)
+                writer.field("outcome", file.outcome.rawValue)
                 guard let path = file.path else { return }
-                writer.name("file")
-                writer.string(path)
-                writer.name("bytes")
-                writer.integer(file.bytes)
-                writer.name("sha256")
-                writer.string(file.sha256)
-                writer.name("complete")
-                writer.bool(file.isComplete)
+                writer.field("file", path)
+                writer.field("bytes", file.bytes)
+                writer.field("sha256", file.sha256)
+                writer.field("complete", bool: file.isComplete)
             }
         }
     }

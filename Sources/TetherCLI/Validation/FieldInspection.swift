@@ -1,3 +1,4 @@
+import Devices
 import Jobs
 
 /// Fields that no worker knows: readers ignore them, so that a misspelt one goes unnoticed.
@@ -12,7 +13,7 @@ struct FieldInspection: JobInspection {
         var findings = JobFindings()
         for member in document.object.members where !Self.known.contains(member.name) {
             let meant =
-                NameSuggestion.nearest(to: member.name, among: Self.known).map { " (did you mean \($0)?)" } ?? ""
+                Suggestion.closest(to: member.name, among: Self.known).map { " (did you mean \($0)?)" } ?? ""
             findings.problems.append(
                 Problem(
                     file: document.name, line: FieldPath(member.name).flatMap { document.line(of: $0) },

@@ -67,22 +67,9 @@ struct InventoryInspection: JobInspection {
             changes: job.effect == nil ? changes : [])
     }
 
-    struct MissingSequence: Error { var name: String }
-
     /// With the commands of sequences in place of their names.
-    func resolved(_ operation: Operation, on platform: String) throws(MissingSequence) -> Operation {
-        switch operation {
-        case .sequence(let sequence):
-            guard let commands = self.client.sequence(named: sequence.name, platform: platform) else {
-                throw MissingSequence(name: sequence.name)
-            }
-            return .sequence(.init(sequence.name, commands: commands.map { Command($0) }))
-        case .steps(let steps):
-            var resolved: [Operation] = []
-            for step in steps { resolved.append(try self.resolved(step, on: platform)) }
-            return .steps(resolved)
-        default: return operation
-        }
+    func resolved(_ operation: Operation, on platform: String) throws(Operation.MissingSequence) -> Operation {
+        try operation.withSequences { self.client.sequence(named: $0, platform: platform) }
     }
 
     private func problem(
@@ -103,7 +90,7 @@ struct InventoryInspection: JobInspection {
             case "tag:": Array(Set(inventory.deviceNames.flatMap { inventory[$0]?.tags ?? [] }))
             default: inventory.deviceNames
             }
-        let nearest = NameSuggestion.nearest(to: String(name.dropFirst(prefix.count)), among: candidates)
+        let nearest = Suggestion.closest(to: String(name.dropFirst(prefix.count)), among: candidates)
         return nearest.map { " (did you mean \(prefix)\($0)?)" } ?? ""
     }
 }

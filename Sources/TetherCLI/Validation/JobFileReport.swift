@@ -53,15 +53,12 @@ struct JobFileReport {
     func printJSON() {
         Console.json { writer in
             writer.object { writer in
-                writer.name("file")
-                writer.string(self.file)
-                writer.name("valid")
-                writer.bool(self.isRight)
+                writer.field("file", self.file)
+                writer.field("valid", bool: self.isRight)
                 writer.name("problems")
                 writer.array(self.problems) { writer, problem in writer.object { Self.write(problem, to: &$0) } }
                 if let devices = self.findings.devices {
-                    writer.name("devices")
-                    writer.integer(devices)
+                    writer.field("devices", devices)
                     writer.name("unknown")
                     writer.array(self.findings.unknown) { $0.string($1) }
                     writer.name("platforms")
@@ -72,27 +69,20 @@ struct JobFileReport {
     }
 
     private static func write(_ problem: Problem, to writer: inout JSONWriter) {
-        writer.name("severity")
-        writer.string(problem.severity.rawValue)
+        writer.field("severity", problem.severity.rawValue)
         if let line = problem.line {
-            writer.name("line")
-            writer.integer(line)
+            writer.field("line", line)
         }
         if let code = problem.code {
-            writer.name("code")
-            writer.string(code)
+            writer.field("code", code)
         }
-        writer.name("message")
-        writer.string(problem.message)
+        writer.field("message", problem.message)
     }
 
     private static func write(_ plan: JobFindings.PlatformPlan, to writer: inout JSONWriter) {
-        writer.name("platform")
-        writer.string(plan.platform)
-        writer.name("devices")
-        writer.integer(plan.devices)
-        writer.name("effect")
-        writer.string(plan.effect.rawValue)
+        writer.field("platform", plan.platform)
+        writer.field("devices", plan.devices)
+        writer.field("effect", plan.effect.rawValue)
         writer.name("changes")
         writer.array(plan.changes) { $0.string($1) }
     }

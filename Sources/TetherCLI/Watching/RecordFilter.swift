@@ -24,24 +24,3 @@ struct RecordFilter: ParsableArguments {
         patterns.isEmpty || patterns.contains { fnmatch($0, text, 0) == 0 }
     }
 }
-
-extension Reply {
-    var job: String {
-        switch self {
-        case .accepted(let accepted): accepted.job
-        case .output(let output): output.job
-        case .result(let result): result.job
-        case .rejected(let rejected): rejected.job
-        case .finished(let finished): finished.job
-        }
-    }
-
-    /// The device that it is about; `nil` for those about a whole job.
-    var device: String? {
-        switch self {
-        case .output(let output): output.device
-        case .result(let result): result.device
-        case .accepted, .rejected, .finished: nil
-        }
-    }
-}

@@ -128,7 +128,7 @@ struct JobPlanner {
         var terminal: [Reply] = []
         var fanOutBytes = 0
         var largestTask = 0
-        var plans: [String: Result<PlatformPlan, MissingSequence>] = [:]
+        var plans: [String: Result<PlatformPlan, Operation.MissingSequence>] = [:]
         var assessments: [String: PolicyAssessment] = [:]
         var denials: [PolicyDenial] = []
 
@@ -285,31 +285,14 @@ struct JobPlanner {
         var effect: Effect
     }
 
-    private struct MissingSequence: Error { var name: String }
-
-    private func plan(_ job: Job, on platform: String) -> Result<PlatformPlan, MissingSequence> {
-        do throws(MissingSequence) {
-            let operation = try self.resolved(job.operation, on: platform)
+    private func plan(_ job: Job, on platform: String) -> Result<PlatformPlan, Operation.MissingSequence> {
+        do throws(Operation.MissingSequence) {
+            // The task says what is run, whatever its owner's inventory says by then.
+            let operation = try job.operation.withSequences { self.sequence($0, platform) }
             let effect = job.effect ?? operation.defaultEffect { self.isReadOnly($0, platform) }
             return .success(PlatformPlan(operation: operation, effect: effect))
         } catch {
             return .failure(error)
-        }
-    }
-
-    /// With every sequence's commands: the task says what is run, whatever its owner's inventory says by then.
-    private func resolved(_ operation: Operation, on platform: String) throws(MissingSequence) -> Operation {
-        switch operation {
-        case .sequence(let sequence):
-            guard let commands = self.sequence(sequence.name, platform) else {
-                throw MissingSequence(name: sequence.name)
-            }
-            return .sequence(.init(sequence.name, commands: commands.map { Command($0) }))
-        case .steps(let steps):
-            var resolved: [Operation] = []
-            for step in steps { resolved.append(try self.resolved(step, on: platform)) }
-            return .steps(resolved)
-        case .run, .configure, .upload, .download, .backup, .diff, .check, .probe, .close: return operation
         }
     }
 

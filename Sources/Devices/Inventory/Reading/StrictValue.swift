@@ -86,11 +86,6 @@ package struct StrictValue {
             + Suggestion.sentence(Suggestion.closest(to: word, among: words))
     }
 
-    /// `; did you mean …?`, or nothing.
-    package static func suggestion(for word: String, among words: [String]) -> String {
-        Suggestion.sentence(Suggestion.closest(to: word, among: words))
-    }
-
     /// A secret: text, `{env: NAME}` or `{file: PATH}`; a relative path is relative to this file.
     package func secretText(environment: [String: String]) throws(InventoryError) -> String {
         guard self.isMapping else { return try self.string() }
@@ -124,10 +119,6 @@ package struct StrictValue {
 extension StrictValue.Field {
     /// - Parameter hints: what to write instead of some keys.
     package func unknownKey(among keys: [String], hints: [String: String] = [:]) -> InventoryError {
-        if let hint = hints[self.key.lowercased()] { return self.value.error("unknown key; \(hint)") }
-        let close = Suggestion.closest(to: self.key, among: keys)
-        let sentence =
-            close.map { Suggestion.sentence($0) } ?? "; known are \(keys.map { "`\($0)`" }.joined(separator: ", "))"
-        return self.value.error("unknown key" + sentence)
+        self.value.error("unknown key" + InventoryReader.instead(of: self.key, among: keys, hints: hints))
     }
 }

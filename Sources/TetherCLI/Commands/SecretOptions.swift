@@ -6,36 +6,18 @@ import Worker
 
 /// How a worker keeps secrets.
 struct SecretOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "Folder with the private keys that open sealed credentials in jobs (`tether keys generate`). Keys may be added while the worker runs.",
-            valueName: "path"))
-    var sealingKeys: String?
+    @Option(help: Settings.sealingKeys.help("path")) var sealingKeys: String?
+    @Flag(help: Settings.allowCoreDumps.help) var allowCoreDumps = false
 
-    @Flag(
-        help:
-            "Let the system write the worker's memory to disk when it crashes. That memory holds the secrets of devices; without this flag no core file is written."
-    )
-    var allowCoreDumps = false
-
-    func keys() throws -> SealingKeys? {
-        guard let folder = self.sealingKeys else { return nil }
-        let keys: SealingKeys
-        do throws(SealingKeyError) {
-            keys = try SealingKeys(folder: folder)
-        } catch {
-            throw ValidationError("--sealing-keys: \(error)")
-        }
-        guard keys.newest != nil else {
-            throw ValidationError(
-                "There is no key in \(folder): make one with `tether keys generate --directory \(folder)`.")
-        }
-        return keys
+    var given: [String: String] {
+        var given: [String: String] = [:]
+        given[Settings.sealingKeys.key] = self.sealingKeys
+        given[Settings.allowCoreDumps.key] = self.allowCoreDumps ? "true" : nil
+        return given
     }
 
     /// Keeps this process's memory from being written to disk (core(5)) and read by other processes of the same user (ptrace(2)).
-    func protectMemory(_ logger: Logger) {
-        guard !self.allowCoreDumps else { return }
+    static func protectMemory(_ logger: Logger) {
         var limit = rlimit(rlim_cur: 0, rlim_max: 0)
         let hasLimit = setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0
         _ = getrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit)

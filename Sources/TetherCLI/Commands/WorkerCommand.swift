@@ -33,7 +33,9 @@ struct WorkerCommand: AsyncParsableCommand {
     /// With what every group of options says.
     private func settings() throws -> Settings {
         var given = self.worker.given
-        for others in [self.access.given, self.sessions.given, self.operations.given] { given.merge(others) { $1 } }
+        for others in [
+            self.access.given, self.sessions.given, self.secrets.given, self.operations.given,
+        ] { given.merge(others) { $1 } }
         return try self.kafka.settings(given)
     }
 
@@ -54,10 +56,9 @@ struct WorkerCommand: AsyncParsableCommand {
             "tether.worker", try settings.value(Settings.logLevel), try settings.value(Settings.logFormat))
         for note in Settings.unknownVariables(in: ProcessInfo.processInfo.environment) { logger.warning("\(note)") }
         self.raiseDescriptorLimit(try settings.value(Settings.maximumSessions), logger)
-        self.secrets.protectMemory(logger)
+        if try !settings.value(Settings.allowCoreDumps) { SecretOptions.protectMemory(logger) }
         let policy = try settings.policySource()
-        var configuration = try settings.worker(policy: policy)
-        configuration.sealingKeys = try self.secrets.keys()
+        let configuration = try settings.worker(policy: policy)
         let operations = try settings.operations(of: configuration.name, logger: logger)
         let watch = InventoryWatch(path: try settings.value(Settings.inventory), logger: logger)
         let inventory = try await watch.load()

@@ -99,6 +99,14 @@ extension Settings {
         "worker.artifacts", option: "--artifacts",
         "Folder that jobs may read files from and write files to, and nothing outside of it. Without it, jobs that name files are refused."
     )
+    static let sealingKeys = Setting<String>.path(
+        "worker.sealing_keys", option: "--sealing-keys",
+        "Folder with the private keys that open sealed credentials in jobs (`tether keys generate`). Keys may be added while the worker runs."
+    )
+    static let allowCoreDumps = Setting<Bool>.flag(
+        "worker.allow_core_dumps", option: "--allow-core-dumps", default: false,
+        "Let the system write the worker's memory to disk when it crashes. That memory holds the secrets of devices; without this no core file is written."
+    )
     static let sessionTimeout = Setting<Duration>.duration(
         "worker.session_timeout", option: "--session-timeout", default: Self.defaults.sessionTimeout,
         "How long a dead worker's devices wait for a new owner (session.timeout.ms).")
@@ -180,7 +188,8 @@ extension Settings {
         saslTokenProgram.any,
         inventory.any, knownHosts.any, platforms.any, policy.any, logLevel.any, logFormat.any,
         listen.any, statusTokenFile.any, metricsDeviceLabels.any, otlpEndpoint.any,
-        name.any, roles.any, allowAdHocTargets.any, replyTopics.any, urlNetworks.any, artifacts.any, sessionTimeout.any,
+        name.any, roles.any, allowAdHocTargets.any, replyTopics.any, urlNetworks.any, artifacts.any, sealingKeys.any,
+        allowCoreDumps.any, sessionTimeout.any,
         drainTimeout.any, results.any, duplicateWindow.any, maximumRememberedJobs.any, maximumTargets.any,
         maximumFanOut.any, defaultDeadline.any, maximumDeadline.any, collectionGrace.any, window.any,
         commitInterval.any,

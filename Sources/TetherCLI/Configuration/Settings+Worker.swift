@@ -47,6 +47,7 @@ extension Settings {
             maximumTargets: try self.value(Self.maximumTargets),
             collectionGrace: try self.value(Self.collectionGrace),
             artifacts: try self.checkedArtifacts(),
+            sealingKeys: try self.openedSealingKeys(),
             maximumFileBytes: Int64(try self.value(Self.maximumFile)),
             maximumInlineFileBytes: Int64(try self.value(Self.maximumInlineFile))
         )
@@ -103,6 +104,22 @@ extension Settings {
             networks.append(range)
         }
         return networks
+    }
+
+    private func openedSealingKeys() throws(SettingsError) -> SealingKeys? {
+        guard let folder = try self.optional(Self.sealingKeys) else { return nil }
+        let keys: SealingKeys
+        do throws(SealingKeyError) {
+            keys = try SealingKeys(folder: folder)
+        } catch {
+            throw SettingsError("\(self.origin(of: Self.sealingKeys)): \(error)")
+        }
+        guard keys.newest != nil else {
+            throw SettingsError(
+                "\(self.origin(of: Self.sealingKeys)): there is no key in \(folder): make one with `tether keys generate --directory \(folder)`"
+            )
+        }
+        return keys
     }
 
     private func checkedArtifacts() throws(SettingsError) -> String? {

@@ -101,9 +101,7 @@ struct TetherFaults: AsyncParsableCommand {
                 devices: self.devices,
                 rate: self.rate,
                 delivery: delivery,
-                // A producer that goes on after a restart of the development broker isn't known to it by its transactional id any more: if it dies then, nobody
-                // ends its transaction, and all that is written behind it stays hidden. Apache Kafka keeps these ids in a topic.
-                faults: delivery == .exactlyOnce ? faults.subtracting([.restartBroker]) : faults,
+                faults: faults,
                 broker: self.broker,
                 folder: folder.appendingPathComponent("round-\(number + 1)"),
                 isVerbose: self.verbose

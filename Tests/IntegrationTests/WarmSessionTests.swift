@@ -125,6 +125,50 @@ extension Integration {
         }
 
         @Test(
+            "the owner of a new partition waits until a worker that is slow to notice it has let go of the devices, also of one that is at work"
+        )
+        func slowToNotice() async throws {
+            try await Fleet.with(devices: 24, isWarm: true) { fleet in
+                // Several times as slow as the other, so that the new partitions have an owner before it notices.
+                try await fleet.startWorkers("slow") {
+                    $0.homeCheckInterval = .seconds(14)
+                    $0.sessionTimeout = .seconds(6)
+                    $0.drainTimeout = .seconds(1)
+                }
+                try await fleet.startWorkers("quick") {
+                    $0.homeCheckInterval = .milliseconds(200)
+                    $0.sessionTimeout = .seconds(6)
+                    $0.drainTimeout = .seconds(15)
+                }
+                try await fleet.untilWarm()
+                let owners = fleet.owners
+                let grown = Fleet.taskPartitions * 2
+                let moving = fleet.devices.filter {
+                    fleet.home(of: $0.name) != Murmur2.partition(of: Array($0.name.utf8), count: grown)
+                }
+                let held = try #require(moving.first { owners[$0.name] == "slow" })
+                held.setResponseDelay(.seconds(40))
+                try await fleet.submit("long", to: [held.name], "show clock", deadline: .seconds(90))
+                try await until("the task runs") { held.commands.contains { $0.command == "show clock" } }
+                try await fleet.cluster.admin.grow(fleet.topics.tasks, toPartitions: grown)
+                try await until("the new partitions have owners", within: .seconds(60)) {
+                    fleet.workers.reduce(0) { $0 + $1.partitionCount } == Int(grown)
+                }
+                held.setResponseDelay(.zero)
+                let names = moving.map(\.name)
+                try await fleet.submit("after", to: names, "show version")
+                for result in try await fleet.replies.results(of: "after", count: names.count) {
+                    #expect(result.outcome == .succeeded)
+                }
+                // It was cut off by the move, and is done again by its new owner.
+                #expect(try await fleet.replies.result(of: "long").outcome == .succeeded)
+                for device in fleet.devices {
+                    #expect(device.counters.maximumConcurrentSessions == 1, "\(device.name)")
+                }
+            }
+        }
+
+        @Test(
             "a rolling restart of static members: each worker's sessions come back with it, and nobody else's are touched"
         )
         func rollingRestart() async throws {

@@ -129,13 +129,14 @@ import Testing
             metadata.markDone(index)
             metadata.markBegun(index)
         }
+        metadata.partitions = .max
         #expect(metadata.text.utf8.count <= 4_096)
         #expect(LedgerMetadata(metadata.text) == metadata)
     }
 
     @Test(
         "text that isn't a ledger's is refused",
-        arguments: ["", "x", "t1c", "t1c:a:b", "t2c::", "{\"offset\":1}", "t1c:*:", "t1o:::"])
+        arguments: ["", "x", "t1c", "t1c:a:b", "t2c::", "{\"offset\":1}", "t1c:*:", "t1o:::", "t1o:::0", "t1o:::x", "t1o:::8:"])
     func foreignMetadata(text: String) {
         #expect(LedgerMetadata(text) == nil)
     }

@@ -97,8 +97,7 @@ package final class BrokerProxy: Sendable {
     /// - Returns: whether there was such a moment within `limit`. If not, `body` has not run, and all goes on.
     package func withBrokerAway(within limit: Duration, _ body: () async throws -> Void) async throws -> Bool {
         guard await closeTransactions(within: limit) else { return false }
-        try await setAway(true)
-        await cut()
+        try await takeAway()
         await setTransactionsClosed(false)
         do {
             try await body()
@@ -108,6 +107,18 @@ package final class BrokerProxy: Sendable {
         }
         try await setAway(false)
         return true
+    }
+
+    /// What clients see of the restart of a broker that forgets nothing, not even open transactions: all connections are cut, and none is taken for a while.
+    package func goAway(for time: Duration) async throws {
+        try await takeAway()
+        try? await Task.sleep(for: time)
+        try await setAway(false)
+    }
+
+    private func takeAway() async throws {
+        try await setAway(true)
+        await cut()
     }
 
     private func setAway(_ isAway: Bool) async throws {

@@ -106,9 +106,9 @@ extension Executor {
             var commits: [CommittedOffset] = []
             for (name, partition) in state.partitions {
                 let isReleased = partition.isDraining && partition.ledger.begun.isEmpty && partition.unacknowledged == 0
-                guard partition.ledger.isDirty || isReleased || !partition.isOpened else { continue }
-                guard let commit = state.partitions[name]?.ledger.commit(releasedInOrder: isReleased) else { continue }
-                commits.append(CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text))
+                let hasNews = !partition.isHeld && partition.toldPartitions != state.settledPartitions
+                guard partition.ledger.isDirty || isReleased || !partition.isOpened || hasNews else { continue }
+                if let commit = state.commit(of: name, releasedInOrder: isReleased) { commits.append(commit) }
             }
             return commits
         }
@@ -119,8 +119,7 @@ extension Executor {
         self.state.withLockedValue { state in
             guard state.membership.needsProof(.now) else { return [] }
             for name in state.partitions.keys {
-                guard let commit = state.partitions[name]?.ledger.commit() else { continue }
-                return [CommittedOffset(name, offset: commit.offset, metadata: commit.metadata.text)]
+                if let commit = state.commit(of: name) { return [commit] }
             }
             return []
         }
@@ -142,7 +141,23 @@ extension Executor {
 
     private func commitFailed(_ commits: [CommittedOffset]) {
         self.state.withLockedValue { state in
-            for commit in commits { state.partitions[commit.topicPartition]?.ledger.commitFailed() }
+            for commit in commits {
+                state.partitions[commit.topicPartition]?.ledger.commitFailed()
+                state.partitions[commit.topicPartition]?.toldPartitions = nil
+            }
         }
+    }
+}
+
+extension Executor.State {
+    fileprivate mutating func commit(of name: TopicPartition, releasedInOrder: Bool = false) -> CommittedOffset? {
+        guard let partition = self.partitions[name],
+            let commit = self.partitions[name]?.ledger.commit(releasedInOrder: releasedInOrder)
+        else { return nil }
+        var metadata = commit.metadata
+        // Whoever gets a partition that was held to its owner's end holds it too.
+        if !partition.isHeld { metadata.partitions = self.settledPartitions }
+        self.partitions[name]?.toldPartitions = metadata.partitions
+        return CommittedOffset(name, offset: commit.offset, metadata: metadata.text)
     }
 }

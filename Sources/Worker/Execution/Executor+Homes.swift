@@ -44,7 +44,10 @@ extension Executor {
     func keepWarm() -> Set<String> {
         self.warm.withLockedValue { warm in
             let (count, owned) = self.state.withLockedValue { state in
-                (state.taskPartitions, state.partitions.filter { $0.value.isOpened && !$0.value.isDraining }.map(\.key))
+                let owned = state.partitions.filter { _, partition in
+                    partition.isOpened && !partition.isDraining && !partition.isHeld
+                }
+                return (state.taskPartitions, owned.map(\.key))
             }
             var devices: [Int32: Set<String>] = [:]
             for partition in owned { devices[partition.partition] = [] }
@@ -81,10 +84,9 @@ extension Executor {
                     try producer.partitionCount(of: topic, isFresh: true)
                 })
             else { continue }
-            let old = self.state.withLockedValue { state -> Int32? in
+            let old = self.state.withLockedValue { state in
                 state.taskPartitions = max(state.taskPartitions ?? 0, count)
-                defer { state.settledPartitions = state.taskPartitions }
-                return state.settledPartitions
+                return state.settledPartitions ?? 0
             }
             self.keepWarm()
             if unserved.note(await self.hasUnserved(count, consumer), patience: patience, at: .now) {
@@ -97,13 +99,74 @@ extension Executor {
                     self.logger.warning("the group could not be asked", metadata: ["error": "\(error)"])
                 }
             }
-            guard let old, old < count else { continue }
+            guard old < count else { continue }
             let moved = self.takeMoved()
             self.logger.notice(
                 "partitions were added to the task topic; devices move",
                 metadata: ["partitions": "\(count)", "before": "\(old)", "moved": "\(moved.count)"])
             // What runs may end; what waits is forwarded when its turn comes.
-            await self.close(moved)
+            await self.giveUp(Set(moved), until: .now + self.configuration.drainTimeout)
+            self.state.withLockedValue { $0.settledPartitions = count }
+            self.committer.commitSoon()
+        }
+    }
+
+    /// Closes the sessions of devices that are another worker's from now on; of those that run something when that has ended, or is interrupted at `deadline`.
+    private func giveUp(_ devices: Set<String>, until deadline: ContinuousClock.Instant) async {
+        await withTaskGroup { tasks in
+            for group in self.lanes.groups {
+                let own = devices.filter { self.client.eventLoop(for: $0) === group.eventLoop }
+                if !own.isEmpty { tasks.addTask { await group.giveUp(own, until: deadline) } }
+            }
+        }
+        // Also those that never had a lane here: kept warm.
+        await Self.close(devices, self.client)
+    }
+
+    /// Begins with the partitions of a grant as soon as nobody else can have sessions with their devices any more.
+    func takeOver(_ grant: Int, _ consumer: KafkaConsumer) async {
+        let configuration = self.configuration
+        let handover = Handover(
+            // An owner that doesn't answer now is a member no more after its session time-out, or it is one, sees the new partitions, and drains.
+            until: .now + configuration.sessionTimeout + configuration.homeCheckInterval * 2
+                + configuration.drainTimeout)
+        var isTold = false
+        while !Task.isCancelled {
+            let (held, count) = self.state.withLockedValue { state in
+                (
+                    Set(state.partitions.filter { $0.value.isHeld && $0.value.grant == grant }.keys),
+                    state.taskPartitions
+                )
+            }
+            guard !held.isEmpty else { return }
+            let commits: [CommittedOffset]? = try? await Blocking.run {
+                guard let count else { return nil }
+                return try consumer.committedOffsets(
+                    of: (0..<count).map { TopicPartition(configuration.topics.tasks, $0) })
+            }
+            let free = handover.free(of: held, commits, at: .now)
+            if !free.partitions.isEmpty {
+                if free.isOverdue {
+                    self.logger.warning(
+                        "not all owners of the old partitions have said that they know of the new ones; waited long enough",
+                        metadata: ["partitions": "\(free.partitions.sorted())"])
+                }
+                self.state.withLockedValue { state in
+                    for name in free.partitions where state.partitions[name]?.grant == grant {
+                        state.partitions[name]?.isHeld = false
+                    }
+                }
+                self.committer.commitSoon()
+                self.keepWarm()
+                continue
+            }
+            if !isTold {
+                isTold = true
+                self.logger.notice(
+                    "new partitions wait until their devices' earlier owners have let go of them",
+                    metadata: ["partitions": "\(held.sorted())"])
+            }
+            try? await Task.sleep(for: .milliseconds(250))
         }
     }
 

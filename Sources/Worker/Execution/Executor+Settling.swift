@@ -52,16 +52,21 @@ extension Executor {
     ///   commands end before anything is sent.
     func confirm(_ assigned: AssignedTask, before step: Step) async -> Bool {
         while true {
-            let answer = self.state.withLockedValue { state -> Bool? in
+            let (answer, isHeld) = self.state.withLockedValue { state -> (Bool?, Bool) in
                 guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
                     step != .start || !partition.isDraining
-                else { return false }
-                return partition.isOpened && state.membership.mayStart(.now) ? true : nil
+                else { return (false, false) }
+                let isHeld = partition.isHeld && step != .end
+                return (partition.isOpened && state.membership.mayStart(.now) && !isHeld ? true : nil, isHeld)
             }
             if let answer { return answer }
             if Task.isCancelled && step != .end { return true }
             do {
-                try await self.committer.commit()
+                if isHeld {
+                    try await Task.sleep(for: .milliseconds(20))
+                } else {
+                    try await self.committer.commit()
+                }
             } catch {
                 // Also for a caller that is cancelled, and so can't wait for a commit.
                 self.committer.commitSoon()
@@ -86,12 +91,20 @@ extension Executor {
     func end(_ assigned: AssignedTask, _ end: TaskEnd) async {
         switch end {
         case .abandoned(let retracted):
-            assigned.trace?.leave("given up; its next owner goes on")
-            guard retracted else { return }
-            self.state.withLockedValue { state in
-                guard state.partitions[assigned.partition]?.grant == assigned.grant else { return }
-                state.partitions[assigned.partition]?.ledger.retract(assigned.offset)
+            guard retracted else {
+                assigned.trace?.leave("given up; its next owner goes on")
+                return
             }
+            let stays = self.state.withLockedValue { state in
+                guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant else {
+                    return false
+                }
+                state.partitions[assigned.partition]?.ledger.retract(assigned.offset)
+                return !partition.isDraining
+            }
+            // Only the device has moved, because the topic has grown.
+            if stays, let home = self.newHome(of: assigned) { return await self.end(assigned, .elsewhere(home)) }
+            assigned.trace?.leave("given up; its next owner goes on")
         case .elsewhere(let home):
             guard await self.confirm(assigned, before: .end) else { return }
             self.telemetry.metrics.forwardedTasks.increment()

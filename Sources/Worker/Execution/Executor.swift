@@ -19,6 +19,10 @@ final class Executor: KafkaConsumerDelegate {
         var isOpened = false
         /// Being given up: nothing more is begun.
         var isDraining = false
+        /// Owners of other partitions may still have sessions with its devices: nothing is begun yet (``Handover``).
+        var isHeld: Bool
+        /// The number of partitions that the last commit told others.
+        var toldPartitions: Int32?
         /// Results handed to the producer and not acknowledged.
         var unacknowledged = 0
         /// Devices that had a task here, or are kept warm: their sessions go with the partition.
@@ -34,7 +38,7 @@ final class Executor: KafkaConsumerDelegate {
         var lastCommit: ContinuousClock.Instant = .now
         /// Partitions of the task topic, as far as known: by them devices have their homes. Never falls.
         var taskPartitions: Int32?
-        /// The number that the devices' sessions have been looked through for.
+        /// The number that the devices' sessions go by: none is open any more with a device that moved when the topic grew to it.
         var settledPartitions: Int32?
         var membership: Membership
         var cancellations: Cancellations
@@ -155,6 +159,8 @@ final class Executor: KafkaConsumerDelegate {
         let taskPartitions = try? self.producer.partitionCount(of: self.configuration.topics.tasks, isFresh: true)
         self.state.withLockedValue { state in
             if let taskPartitions { state.taskPartitions = max(state.taskPartitions ?? 0, taskPartitions) }
+            // Who owned nothing has no sessions.
+            if state.partitions.isEmpty { state.settledPartitions = state.taskPartitions }
             for committed in partitions {
                 var metadata: LedgerMetadata?
                 if !committed.metadata.isEmpty {
@@ -171,7 +177,8 @@ final class Executor: KafkaConsumerDelegate {
                     // Where nothing was ever committed, reading begins with the log; said at once, so that its acknowledgement shows whose it is.
                     ledger: PartitionLedger(
                         committed: committed.offset ?? log.lowerBound, metadata: metadata, logEnd: log.upperBound),
-                    grant: rebalance
+                    grant: rebalance,
+                    isHeld: metadata?.partitions == nil || state.taskPartitions == nil
                 )
             }
             state.lastProgress = .now
@@ -182,6 +189,7 @@ final class Executor: KafkaConsumerDelegate {
             metadata: ["partitions": "\(partitions.map(\.topicPartition))", "rebalance": "\(rebalance)"])
         // When its acknowledgement shows that the partitions are ours, the warm sessions are opened.
         self.committer.commitSoon()
+        Task { await self.takeOver(rebalance, consumer) }
     }
 
     func consumer(_ consumer: KafkaConsumer, revoking partitions: [TopicPartition], rebalance: Int) {

@@ -51,8 +51,11 @@ actor LaneGroup {
     private var lanes: [String: Lane] = [:]
     private var expiries = ExpiryQueue()
     private var expiryTimer: (deadline: ContinuousClock.Instant, scheduled: Scheduled<Void>)?
-    /// Waiters for the end of everything that runs of some partitions.
-    private var quiet: [(partitions: Set<TopicPartition>, done: CheckedContinuation<Void, Never>)] = []
+    /// Waiters for the end of some tasks.
+    private var quiet: [(tasks: Selection, done: CheckedContinuation<Void, Never>)] = []
+
+    /// Which tasks are meant.
+    private typealias Selection = @Sendable (AssignedTask) -> Bool
 
     init(eventLoop: any EventLoop, services: Services) {
         self.eventLoop = eventLoop
@@ -74,18 +77,31 @@ actor LaneGroup {
     /// Returns when none runs.
     func release(_ partitions: Set<TopicPartition>, until deadline: ContinuousClock.Instant) async {
         self.dropWaiting(of: partitions)
-        guard self.isRunning(partitions) else { return }
+        await self.drain({ partitions.contains($0.partition) }, until: deadline)
+    }
+
+    /// Closes the sessions of devices: of those with a running task when that has ended, or is interrupted at `deadline`. Returns when they are closed. What
+    /// waits keeps its place.
+    func giveUp(_ devices: Set<String>, until deadline: ContinuousClock.Instant) async {
+        let running = Set(devices.compactMap { self.lanes[$0]?.running?.assigned.identity })
+        for device in devices { self.close(device) }
+        await self.drain({ running.contains($0.identity) }, until: deadline)
+    }
+
+    /// Lets running tasks end, until `deadline`, when they are interrupted. Returns when all have ended.
+    private func drain(_ tasks: @escaping Selection, until deadline: ContinuousClock.Instant) async {
+        guard self.isRunning(tasks) else { return }
         let interruption = self.eventLoop.scheduleTask(in: TimeAmount(ContinuousClock.now.duration(to: deadline))) {
-            self.assumeIsolated { $0.interrupt(partitions, .revoked) }
+            self.assumeIsolated { $0.interrupt(tasks, .revoked) }
         }
-        await withCheckedContinuation { self.quiet.append((partitions, $0)) }
+        await withCheckedContinuation { self.quiet.append((tasks, $0)) }
         interruption.cancel()
     }
 
     /// These partitions are another worker's already: stop at once.
     func abandon(_ partitions: Set<TopicPartition>) {
         self.dropWaiting(of: partitions)
-        self.interrupt(partitions, .lost)
+        self.interrupt({ partitions.contains($0.partition) }, .lost)
     }
 
     /// Ends the job's tasks: those that wait at once, those that run as soon as they notice.
@@ -162,7 +178,7 @@ actor LaneGroup {
         self.noteEnded()
         self.startNext(on: device)
         self.quiet.removeAll { waiter in
-            guard !self.isRunning(waiter.partitions) else { return false }
+            guard !self.isRunning(waiter.tasks) else { return false }
             waiter.done.resume()
             return true
         }
@@ -227,15 +243,15 @@ actor LaneGroup {
         }
     }
 
-    private func interrupt(_ partitions: Set<TopicPartition>, _ reason: Interruption) {
+    private func interrupt(_ tasks: Selection, _ reason: Interruption) {
         for lane in self.lanes.values {
-            guard let running = lane.running, partitions.contains(running.assigned.partition) else { continue }
+            guard let running = lane.running, tasks(running.assigned) else { continue }
             running.interrupt(reason)
         }
     }
 
-    private func isRunning(_ partitions: Set<TopicPartition>) -> Bool {
-        self.lanes.values.contains { lane in lane.running.map { partitions.contains($0.assigned.partition) } ?? false }
+    private func isRunning(_ tasks: Selection) -> Bool {
+        self.lanes.values.contains { lane in lane.running.map { tasks($0.assigned) } ?? false }
     }
 }
 

@@ -2,8 +2,8 @@ import Foundation
 
 /// The text that goes with a committed offset: which later offsets are done and which changes have been begun.
 ///
-/// Form: `t1` `c`|`o` `:` base64(done) `:` base64(begun), each a bitmap (least significant bit first) that starts at the committed offset
-/// and ends at its last set bit; `c` says that the partition was released in order, `o` that it is in use. With a window of
+/// Form: `t1` `c`|`o` `:` base64(done) `:` base64(begun) [`:` partitions], each map a bitmap (least significant bit first) that starts at the committed
+/// offset and ends at its last set bit; `c` says that the partition was released in order, `o` that it is in use. With a window of
 /// at most 8,192 offsets both maps together need 2,738 bytes, so the broker's limit of 4,096 (`offset.metadata.max.bytes`) always holds.
 struct LedgerMetadata: Sendable, Hashable {
     static let maximumWindow = 8_192
@@ -11,6 +11,9 @@ struct LedgerMetadata: Sendable, Hashable {
     private var done: [UInt8] = []
     private var begun: [UInt8] = []
     var wasReleasedInOrder: Bool
+    /// The number of the topic's partitions that the owner goes by: it has no session any more with a device whose home lies elsewhere among so many. `nil`: it
+    /// doesn't say.
+    var partitions: Int32?
 
     init(wasReleasedInOrder: Bool = false) {
         self.wasReleasedInOrder = wasReleasedInOrder
@@ -19,17 +22,23 @@ struct LedgerMetadata: Sendable, Hashable {
     /// `nil` for text that isn't a ledger's: somebody else's, or damaged. Empty text is an empty ledger of unknown history.
     init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == "t1c" || parts[0] == "t1o",
+        guard (3...4).contains(parts.count), parts[0] == "t1c" || parts[0] == "t1o",
             let done = Data(base64Encoded: String(parts[1])), let begun = Data(base64Encoded: String(parts[2])),
             max(done.count, begun.count) * 8 <= Self.maximumWindow
         else { return nil }
         self.done = Array(done)
         self.begun = Array(begun)
         self.wasReleasedInOrder = parts[0] == "t1c"
+        if parts.count == 4 {
+            guard let count = Int32(parts[3]), count > 0 else { return nil }
+            self.partitions = count
+        }
     }
 
     var text: String {
-        "t1\(self.wasReleasedInOrder ? "c" : "o"):\(Data(self.done).base64EncodedString()):\(Data(self.begun).base64EncodedString())"
+        let maps = [self.done, self.begun].map { Data($0).base64EncodedString() }
+        return (["t1\(self.wasReleasedInOrder ? "c" : "o")"] + maps + (self.partitions.map { ["\($0)"] } ?? []))
+            .joined(separator: ":")
     }
 
     func isDone(_ index: Int) -> Bool { Self.bit(index, of: self.done) }

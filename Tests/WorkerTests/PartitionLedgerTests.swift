@@ -136,7 +136,9 @@ import Testing
 
     @Test(
         "text that isn't a ledger's is refused",
-        arguments: ["", "x", "t1c", "t1c:a:b", "t2c::", "{\"offset\":1}", "t1c:*:", "t1o:::", "t1o:::0", "t1o:::x", "t1o:::8:"])
+        arguments: [
+            "", "x", "t1c", "t1c:a:b", "t2c::", "{\"offset\":1}", "t1c:*:", "t1o:::", "t1o:::0", "t1o:::x", "t1o:::8:",
+        ])
     func foreignMetadata(text: String) {
         #expect(LedgerMetadata(text) == nil)
     }

@@ -167,6 +167,45 @@ struct BrokerTransactionTests {
         }
     }
 
+    @Test(
+        "what a producer from before a restart of the broker leaves open is aborted, for its successor or after its time"
+    )
+    func orphans() async throws {
+        try await BrokerFixture.withProxy(topics: ["out": 1]) { broker, proxy, configuration in
+            for (name, timeout) in [("succeeded", "60000"), ("left", "1500")] {
+                var slow = configuration
+                slow.properties["transaction.timeout.ms"] = timeout
+                try await withProducer(slow, name) { producer in
+                    let isDone = try await proxy.withBrokerAway(within: .seconds(1)) { try await broker.restart() }
+                    #expect(isDone)
+                    try await blocking {
+                        try producer.beginTransaction()
+                        try producer.send(ProducerRecord(topic: "out", key: nil, value: Array("open".utf8)))
+                        try producer.flush(timeout: .seconds(10))
+                    }
+                }
+                // Its own successor, or somebody else.
+                try await withProducer(configuration, "succeeded") { producer in
+                    try await blocking {
+                        try producer.transact { () throws(KafkaError) in
+                            try producer.sendWhenRoom(ProducerRecord(topic: "out", key: nil, value: Array(name.utf8)))
+                        }
+                    }
+                }
+                let reader = try await KafkaReader(
+                    configuration, topic: "out", from: .beginning, logger: BrokerFixture.logger)
+                var values: [[UInt8]] = []
+                try await until("read on") {
+                    values += try await reader.next(timeout: .milliseconds(100)).map { $0.value ?? [] }
+                    return values.last == Array(name.utf8)
+                }
+                await reader.close()
+                #expect(!values.contains(Array("open".utf8)))
+            }
+            #expect(await proxy.counters().expiredTransactions == 2)
+        }
+    }
+
     @Test("what a producer commits after it has aborted is read by those who come then")
     func afterAbort() async throws {
         try await withProxy { _, configuration in

@@ -94,7 +94,7 @@ package final class BrokerProxy: Sendable {
     /// topic), cuts all connections and takes no new ones while `body` runs. Groups are kept: their members have their session time anew afterwards, as
     /// from a coordinator that has loaded its groups.
     ///
-    /// - Returns: whether there was such a moment within `limit`. If not, `body` has not run, and all goes on.
+    /// - Returns: whether there was such a moment within `limit`. If not, `body` has not run, and all goes on; ``goAway(for:)`` needs no such moment.
     package func withBrokerAway(within limit: Duration, _ body: () async throws -> Void) async throws -> Bool {
         guard await closeTransactions(within: limit) else { return false }
         try await takeAway()
@@ -105,6 +105,7 @@ package final class BrokerProxy: Sendable {
             try await setAway(false)
             throw error
         }
+        try? await core.loop.submit { self.core.brokerHasForgotten() }.get()
         try await setAway(false)
         return true
     }

@@ -5,7 +5,8 @@ import NIOCore
 ///
 /// The development broker never ends a transaction whose producer is gone; with this the proxy does, after `transaction.timeout.ms`.
 /// It also forgets open transactions when it is restarted, however orderly: their records then stay hidden for ever. Apache Kafka keeps them in
-/// a topic. So whoever restarts it closes the door first, and waits until nothing is open.
+/// a topic. So whoever restarts it closes the door first, and waits until nothing is open. Whose the transactional ids are it forgets too: what a producer
+/// from before a restart leaves open is an orphan, which no successor's InitProducerId ends, and so the proxy does by EndTxn.
 struct OpenTransactions: Sendable {
     /// What tells a producer from its predecessors of the same transactional id.
     struct Producer: Sendable, Hashable {
@@ -69,6 +70,8 @@ struct OpenTransactions: Sendable {
     struct Overdue: Sendable, Hashable {
         var transaction: String
         var timeout: TimeAmount
+        /// Whose it is, if the broker has forgotten that.
+        var orphanOf: Producer?
     }
 
     private struct Entry {
@@ -77,7 +80,11 @@ struct OpenTransactions: Sendable {
         var timeout: TimeAmount = .seconds(60)
         /// When it is to be ended; `nil`: it isn't open.
         var due: NIODeadline?
+        /// The broker was restarted since it made the producer.
+        var isForgotten = false
         var offsets: [String: Set<TopicPartition>] = [:]
+
+        var orphanOf: Producer? { self.isForgotten && self.due != nil ? self.producer : nil }
     }
 
     /// Time for an InitProducerId to come through, before it is sent again.
@@ -108,6 +115,24 @@ struct OpenTransactions: Sendable {
         entries[step.transaction] = entry
     }
 
+    /// The broker has been restarted, and knows the records and offsets, but no producer.
+    mutating func forgotten() {
+        for transaction in entries.keys { entries[transaction]?.isForgotten = true }
+    }
+
+    /// What a producer that the broker has forgotten left open: to be aborted before its successor is made.
+    func orphan(_ transaction: String) -> Overdue? {
+        guard let entry = entries[transaction], let producer = entry.orphanOf else { return nil }
+        return Overdue(transaction: transaction, timeout: entry.timeout, orphanOf: producer)
+    }
+
+    /// An orphan has been aborted. False when it had been before.
+    mutating func ended(orphanOf producer: Producer, _ transaction: String) -> Bool {
+        guard entries[transaction]?.producer == producer else { return false }
+        entries[transaction] = nil
+        return true
+    }
+
     /// A new producer, which aborts what its predecessor left.
     mutating func initialized(_ transaction: String, timeout: TimeAmount, as producer: Producer) {
         entries[transaction] = Entry(producer: producer, timeout: timeout)
@@ -116,7 +141,8 @@ struct OpenTransactions: Sendable {
     /// The broker has carried out an EndTxn.
     mutating func ended(_ step: Step) {
         guard let entry = entries[step.transaction], entry.producer == step.producer else { return }
-        entries[step.transaction] = Entry(producer: entry.producer, timeout: entry.timeout)
+        entries[step.transaction] = Entry(
+            producer: entry.producer, timeout: entry.timeout, isForgotten: entry.isForgotten)
     }
 
     /// Partitions whose committed offsets an open transaction may still move.
@@ -124,14 +150,15 @@ struct OpenTransactions: Sendable {
         entries.values.reduce(into: []) { $0.formUnion($1.offsets[group] ?? []) }
     }
 
-    /// Transactions that have been open for longer than their time-out: to be aborted by an InitProducerId. Named again after a while if that
-    /// doesn't come to ``initialized(_:timeout:as:)``.
+    /// Transactions that have been open for longer than their time-out: to be aborted by an InitProducerId, or orphans by EndTxn. Named again after a while
+    /// if that doesn't come to ``initialized(_:timeout:as:)`` or ``ended(orphanOf:_:)``.
     mutating func overdue(at now: NIODeadline) -> [Overdue] {
         var result: [Overdue] = []
         for (transaction, entry) in entries {
             guard let due = entry.due, due <= now else { continue }
             entries[transaction]?.due = now + Self.patience
-            result.append(Overdue(transaction: transaction, timeout: entry.timeout))
+            result.append(
+                Overdue(transaction: transaction, timeout: entry.timeout, orphanOf: entry.orphanOf))
         }
         return result
     }

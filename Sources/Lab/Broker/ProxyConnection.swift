@@ -233,6 +233,10 @@ final class ProxyConnection {
                 turn = Turn(subject: .offsets(commit), header: header, frame: frame)
             } else if let request = try GroupRequest(header, reader) {
                 turn = Turn(subject: .membership(request), header: header, frame: frame)
+            } else if let orphan = orphan(behind: header, reader) {
+                proxy.abort(orphan)
+                send(TransactionFrames.askAgain(header), heldFor: nil, at: now)
+                pump(.broker)
             } else {
                 forward(frame, header, reader, at: now)
             }
@@ -240,6 +244,12 @@ final class ProxyConnection {
             proxy.logger.warning("closing a connection", metadata: ["reason": "a request can't be read"])
             close()
         }
+    }
+
+    /// What stands in the way of a new producer.
+    private func orphan(behind header: RequestHeader, _ body: KafkaReader) -> OpenTransactions.Overdue? {
+        guard let step = OpenTransactions.Step(header, body), case .initialize = step.action else { return nil }
+        return proxy.transactions.orphan(step.transaction)
     }
 
     /// Asks the coordinator when it is time to; whether the next frame may be served.

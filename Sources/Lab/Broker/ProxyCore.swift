@@ -246,10 +246,30 @@ final class ProxyCore: @unchecked Sendable {
         deliver(answers, at: now)
     }
 
-    /// Sends InitProducerId for the transaction, as a successor of its producer would: the broker aborts the transaction, and fences the producer.
-    private func abort(_ overdue: OpenTransactions.Overdue) {
+    /// The broker was restarted.
+    func brokerHasForgotten() {
+        loop.preconditionInEventLoop()
+        transactions.forgotten()
+    }
+
+    /// Sends InitProducerId for the transaction, as a successor of its producer would: the broker aborts the transaction, and fences the producer. If it doesn't
+    /// know whose the transaction is, EndTxn in that one's name.
+    func abort(_ overdue: OpenTransactions.Overdue) {
         questions += 1
-        logger.info("transaction timed out", metadata: ["transaction": "\(overdue.transaction)"])
+        logger.info("transaction aborted", metadata: ["transaction": "\(overdue.transaction)"])
+        if let producer = overdue.orphanOf {
+            ask(
+                TransactionFrames.abortFrame(
+                    overdue.transaction, of: producer, correlationID: questions, clientID: "transaction-expiry")
+            ).whenSuccess { response in
+                guard !self.isStopped, TransactionFrames.isOver(response, version: 0),
+                    self.transactions.ended(orphanOf: producer, overdue.transaction)
+                else { return }
+                self.counters.expiredTransactions += 1
+                self.produced()
+            }
+            return
+        }
         ask(TransactionFrames.initializeFrame(overdue, correlationID: questions, clientID: "transaction-expiry"))
             .whenSuccess { response in
                 guard !self.isStopped, let producer = TransactionFrames.initialized(response, version: 0) else {

@@ -18,6 +18,37 @@ enum TransactionFrames {
         return frame
     }
 
+    /// An EndTxn request in its oldest version, which aborts.
+    static func abortFrame(
+        _ transaction: String, of producer: OpenTransactions.Producer, correlationID: Int32, clientID: String
+    ) -> ByteBuffer {
+        var frame = ByteBuffer()
+        frame.writeInteger(Int32(0))
+        frame.writeInteger(ApiKey.endTransaction.rawValue)
+        frame.writeInteger(Int16(0))
+        frame.writeInteger(correlationID)
+        frame.writeKafkaString(clientID, compact: false)
+        frame.writeKafkaString(transaction, compact: false)
+        frame.writeInteger(producer.id)
+        frame.writeInteger(producer.epoch)
+        // Not committed.
+        frame.writeInteger(UInt8(0))
+        frame.setInteger(Int32(frame.readableBytes - 4), at: frame.readerIndex)
+        return frame
+    }
+
+    /// The answer to an InitProducerId while the predecessor's transaction is being ended: CONCURRENT_TRANSACTIONS, ask again.
+    static func askAgain(_ header: RequestHeader) -> ByteBuffer {
+        var response = ResponseWriter(header)
+        // Time to wait; error; producer id and epoch.
+        response.integer(Int32(0))
+        response.integer(Int16(51))
+        response.integer(Int64(-1))
+        response.integer(Int16(-1))
+        response.tags()
+        return response.finished()
+    }
+
     /// The producer of an InitProducerId response; `nil` when that is an error.
     static func initialized(_ frame: ByteBuffer, version: Int16) -> OpenTransactions.Producer? {
         guard var reader = try? body(frame, flexible: version >= ApiKey.initProducerID.firstFlexibleVersion),

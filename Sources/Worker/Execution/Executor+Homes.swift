@@ -101,9 +101,11 @@ extension Executor {
             }
             guard old < count else { continue }
             let moved = self.takeMoved()
-            self.logger.notice(
-                "partitions were added to the task topic; devices move",
-                metadata: ["partitions": "\(count)", "before": "\(old)", "moved": "\(moved.count)"])
+            if old > 0 {
+                self.logger.notice(
+                    "partitions were added to the task topic; devices move",
+                    metadata: ["partitions": "\(count)", "before": "\(old)", "moved": "\(moved.count)"])
+            }
             // What runs may end; what waits is forwarded when its turn comes.
             await self.giveUp(Set(moved), until: .now + self.configuration.drainTimeout)
             self.state.withLockedValue { $0.settledPartitions = count }

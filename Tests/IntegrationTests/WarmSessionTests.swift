@@ -142,7 +142,8 @@ extension Integration {
                 }
                 try await fleet.untilWarm()
                 let owners = fleet.owners
-                let grown = Fleet.taskPartitions * 2
+                // Not a multiple: devices move among the old partitions too.
+                let grown = Fleet.taskPartitions + 5
                 let moving = fleet.devices.filter {
                     fleet.home(of: $0.name) != Murmur2.partition(of: Array($0.name.utf8), count: grown)
                 }

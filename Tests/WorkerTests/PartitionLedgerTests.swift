@@ -129,7 +129,7 @@ import Testing
             metadata.markDone(index)
             metadata.markBegun(index)
         }
-        metadata.partitions = .max
+        metadata.homes = Homes.Claim(partitions: .max, isAgreed: true)
         #expect(metadata.text.utf8.count <= 4_096)
         #expect(LedgerMetadata(metadata.text) == metadata)
     }
@@ -138,6 +138,7 @@ import Testing
         "text that isn't a ledger's is refused",
         arguments: [
             "", "x", "t1c", "t1c:a:b", "t2c::", "{\"offset\":1}", "t1c:*:", "t1o:::", "t1o:::0", "t1o:::x", "t1o:::8:",
+            "t1o:::a",
         ])
     func foreignMetadata(text: String) {
         #expect(LedgerMetadata(text) == nil)

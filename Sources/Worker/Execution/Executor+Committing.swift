@@ -106,7 +106,7 @@ extension Executor {
             var commits: [CommittedOffset] = []
             for (name, partition) in state.partitions {
                 let isReleased = partition.isDraining && partition.ledger.begun.isEmpty && partition.unacknowledged == 0
-                let hasNews = !partition.isHeld && partition.toldPartitions != state.settledPartitions
+                let hasNews = partition.told != state.homes.claim
                 guard partition.ledger.isDirty || isReleased || !partition.isOpened || hasNews else { continue }
                 if let commit = state.commit(of: name, releasedInOrder: isReleased) { commits.append(commit) }
             }
@@ -143,7 +143,7 @@ extension Executor {
         self.state.withLockedValue { state in
             for commit in commits {
                 state.partitions[commit.topicPartition]?.ledger.commitFailed()
-                state.partitions[commit.topicPartition]?.toldPartitions = nil
+                state.partitions[commit.topicPartition]?.told = nil
             }
         }
     }
@@ -151,13 +151,10 @@ extension Executor {
 
 extension Executor.State {
     fileprivate mutating func commit(of name: TopicPartition, releasedInOrder: Bool = false) -> CommittedOffset? {
-        guard let partition = self.partitions[name],
-            let commit = self.partitions[name]?.ledger.commit(releasedInOrder: releasedInOrder)
-        else { return nil }
+        guard let commit = self.partitions[name]?.ledger.commit(releasedInOrder: releasedInOrder) else { return nil }
         var metadata = commit.metadata
-        // Whoever gets a partition that was held to its owner's end holds it too.
-        if !partition.isHeld { metadata.partitions = self.settledPartitions }
-        self.partitions[name]?.toldPartitions = metadata.partitions
+        metadata.homes = self.homes.claim
+        self.partitions[name]?.told = metadata.homes
         return CommittedOffset(name, offset: commit.offset, metadata: metadata.text)
     }
 }

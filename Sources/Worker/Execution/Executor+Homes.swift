@@ -5,18 +5,10 @@ import Logging
 
 /// Which devices are this worker's: those whose home, the murmur2 partition of their name on the task topic, is assigned to it.
 extension Executor {
-    /// `nil` while the number of partitions is unknown.
-    func home(of device: String, among partitions: Int32?) -> Int32? {
-        partitions.map { Murmur2.partition(of: Array(device.utf8), count: $0) }
-    }
-
     /// Where a task's device belongs, if that isn't where the task comes from.
     func newHome(of assigned: AssignedTask) -> Int32? {
-        let count = self.state.withLockedValue { $0.taskPartitions }
-        guard let home = self.home(of: assigned.task.device, among: count), home != assigned.partition.partition else {
-            return nil
-        }
-        return home
+        let home = self.state.withLockedValue { $0.homes.home(of: assigned.task.device) }
+        return home == assigned.partition.partition ? nil : home
     }
 
     /// Puts a task where its device belongs. The new owner opens a session of its own, so this one's must be gone before.
@@ -36,31 +28,29 @@ extension Executor {
         await self.publish(record, settling: Settlement(assigned), via: self.forwarding?.outbox)
     }
 
-    /// Keeps open the sessions of exactly those `warm` devices that are this worker's beyond doubt: their partition's first commit is acknowledged, and it isn't
-    /// being given up.
+    /// Keeps open the sessions of exactly those `warm` devices that are this worker's beyond doubt: their partition's first commit is acknowledged, it isn't
+    /// being given up, and nobody else can have sessions with them.
     ///
     /// - Returns: devices that are not to be kept open any more. Their sessions are the caller's to close.
     @discardableResult
     func keepWarm() -> Set<String> {
         self.warm.withLockedValue { warm in
-            let (count, owned) = self.state.withLockedValue { state in
-                let owned = state.partitions.filter { _, partition in
-                    partition.isOpened && !partition.isDraining && !partition.isHeld
-                }
-                return (state.taskPartitions, owned.map(\.key))
+            let (homes, ours, ready) = self.state.withLockedValue { state in
+                let ready = state.partitions.filter { $1.isOpened && !$1.isDraining && !$1.isHeld }
+                return (state.homes, Set(state.partitions.keys.map(\.partition)), ready.keys)
             }
             var devices: [Int32: Set<String>] = [:]
-            for partition in owned { devices[partition.partition] = [] }
-            if !owned.isEmpty {
+            for partition in ready { devices[partition.partition] = [] }
+            if !devices.isEmpty {
                 for name in self.client.warmDeviceNames {
-                    guard let home = self.home(of: name, among: count) else { break }
+                    guard let home = homes.home(of: name), homes.isFree(name, ours.contains) else { continue }
                     devices[home]?.insert(name)
                 }
             }
             let wanted = devices.values.reduce(into: Set<String>()) { $0.formUnion($1) }
             guard wanted != warm else { return [] }
             self.state.withLockedValue { state in
-                for partition in owned {
+                for partition in ready {
                     state.partitions[partition]?.devices.formUnion(devices[partition.partition] ?? [])
                 }
             }
@@ -73,6 +63,15 @@ extension Executor {
     /// Notices partitions that are added to the task topic, also those that the group doesn't notice, and devices that become warm with another
     /// inventory. Runs until cancelled.
     func watchHomes(of consumer: KafkaConsumer) async {
+        await withTaskGroup { tasks in
+            tasks.addTask { await self.countPartitions(consumer) }
+            tasks.addTask {
+                for await _ in self.homesChanged.stream { await self.agree(consumer) }
+            }
+        }
+    }
+
+    private func countPartitions(_ consumer: KafkaConsumer) async {
         var unserved = Unserved()
         // Not all workers at once: one is enough.
         let patience = self.configuration.sessionTimeout + .milliseconds(Int64.random(in: 0...5_000))
@@ -84,10 +83,8 @@ extension Executor {
                     try producer.partitionCount(of: topic, isFresh: true)
                 })
             else { continue }
-            let old = self.state.withLockedValue { state in
-                state.taskPartitions = max(state.taskPartitions ?? 0, count)
-                return state.settledPartitions ?? 0
-            }
+            self.state.withLockedValue { $0.homes.learn(count) }
+            self.homesChanged.continuation.yield()
             self.keepWarm()
             if unserved.note(await self.hasUnserved(count, consumer), patience: patience, at: .now) {
                 self.logger.notice(
@@ -99,77 +96,82 @@ extension Executor {
                     self.logger.warning("the group could not be asked", metadata: ["error": "\(error)"])
                 }
             }
-            guard old < count else { continue }
-            let moved = self.takeMoved()
-            if old > 0 {
-                self.logger.notice(
-                    "partitions were added to the task topic; devices move",
-                    metadata: ["partitions": "\(count)", "before": "\(old)", "moved": "\(moved.count)"])
-            }
-            // What runs may end; what waits is forwarded when its turn comes.
-            await self.giveUp(Set(moved), until: .now + self.configuration.drainTimeout)
-            self.state.withLockedValue { $0.settledPartitions = count }
-            self.committer.commitSoon()
         }
     }
 
-    /// Closes the sessions of devices that are another worker's from now on; of those that run something when that has ended, or is interrupted at `deadline`.
-    private func giveUp(_ devices: Set<String>, until deadline: ContinuousClock.Instant) async {
+    /// Lets go of devices that moved when the topic grew, and waits until the other owners have done the same. Returns when all go by the same number of
+    /// partitions, or had time enough.
+    private func agree(_ consumer: KafkaConsumer) async {
+        let topic = self.configuration.topics.tasks
+        // An owner that doesn't answer now is no member any more after its session time-out; or it is one, looks, and drains.
+        let limit =
+            ContinuousClock.now + self.configuration.sessionTimeout + self.configuration.homeCheckInterval * 2
+            + self.configuration.drainTimeout
+        var isTold = false
+        while !Task.isCancelled {
+            await self.settleHomes()
+            let (count, isDone) = self.state.withLockedValue { state in
+                (state.homes.count, state.homes.isAgreed && !state.partitions.values.contains { $0.isHeld })
+            }
+            if isDone { return }
+            var commits: [CommittedOffset]?
+            if let count {
+                commits = try? await Blocking.run {
+                    try consumer.committedOffsets(of: (0..<count).map { TopicPartition(topic, $0) })
+                }
+            }
+            let isLate = ContinuousClock.now >= limit
+            let others = self.state.withLockedValue { state -> Set<Int32> in
+                if let commits {
+                    let foreign = commits.filter { state.partitions[$0.topicPartition] == nil }
+                    state.homes.hear(foreign.compactMap { LedgerMetadata($0.metadata)?.homes })
+                }
+                let others = state.homes.others
+                if isLate { state.homes.stopWaiting() }
+                guard commits != nil || isLate else { return others }
+                for name in state.partitions.keys { state.partitions[name]?.isHeld = false }
+                return others
+            }
+            self.keepWarm()
+            self.committer.commitSoon()
+            if isLate, commits == nil || !others.isEmpty {
+                self.logger.warning(
+                    "not all workers have said that they know of the task topic's new partitions; waited long enough",
+                    metadata: ["before": "\(others.sorted())"])
+            } else if !others.isEmpty, !isTold {
+                isTold = true
+                self.logger.notice(
+                    "devices that moved to other partitions wait until their earlier owners have let go of them",
+                    metadata: ["partitions": "\(count ?? 0)", "before": "\(others.sorted())"])
+            }
+            if isLate { return }
+            if commits != nil, others.isEmpty { continue }
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
+    /// Lets go of devices that moved, if the topic has grown since this was last done: what runs may end, and is interrupted after the drain time-out; what
+    /// waits is forwarded when its turn comes.
+    private func settleHomes() async {
+        let (count, settled) = self.state.withLockedValue { ($0.homes.count, $0.homes.settled) }
+        guard let count, settled ?? 0 < count else { return }
+        let moved = Set(self.takeMoved())
+        if let settled {
+            self.logger.notice(
+                "partitions were added to the task topic; devices move",
+                metadata: ["partitions": "\(count)", "before": "\(settled)", "moved": "\(moved.count)"])
+        }
+        let deadline = ContinuousClock.now + self.configuration.drainTimeout
         await withTaskGroup { tasks in
             for group in self.lanes.groups {
-                let own = devices.filter { self.client.eventLoop(for: $0) === group.eventLoop }
+                let own = moved.filter { self.client.eventLoop(for: $0) === group.eventLoop }
                 if !own.isEmpty { tasks.addTask { await group.giveUp(own, until: deadline) } }
             }
         }
         // Also those that never had a lane here: kept warm.
-        await Self.close(devices, self.client)
-    }
-
-    /// Begins with the partitions of a grant as soon as nobody else can have sessions with their devices any more.
-    func takeOver(_ grant: Int, _ consumer: KafkaConsumer) async {
-        let configuration = self.configuration
-        let handover = Handover(
-            // An owner that doesn't answer now is a member no more after its session time-out, or it is one, sees the new partitions, and drains.
-            until: .now + configuration.sessionTimeout + configuration.homeCheckInterval * 2
-                + configuration.drainTimeout)
-        var isTold = false
-        while !Task.isCancelled {
-            let (held, count) = self.state.withLockedValue { state in
-                (
-                    Set(state.partitions.filter { $0.value.isHeld && $0.value.grant == grant }.keys),
-                    state.taskPartitions
-                )
-            }
-            guard !held.isEmpty else { return }
-            let commits: [CommittedOffset]? = try? await Blocking.run {
-                guard let count else { return nil }
-                return try consumer.committedOffsets(
-                    of: (0..<count).map { TopicPartition(configuration.topics.tasks, $0) })
-            }
-            let free = handover.free(of: held, commits, at: .now)
-            if !free.partitions.isEmpty {
-                if free.isOverdue {
-                    self.logger.warning(
-                        "not all owners of the old partitions have said that they know of the new ones; waited long enough",
-                        metadata: ["partitions": "\(free.partitions.sorted())"])
-                }
-                self.state.withLockedValue { state in
-                    for name in free.partitions where state.partitions[name]?.grant == grant {
-                        state.partitions[name]?.isHeld = false
-                    }
-                }
-                self.committer.commitSoon()
-                self.keepWarm()
-                continue
-            }
-            if !isTold {
-                isTold = true
-                self.logger.notice(
-                    "new partitions wait until their devices' earlier owners have let go of them",
-                    metadata: ["partitions": "\(held.sorted())"])
-            }
-            try? await Task.sleep(for: .milliseconds(250))
-        }
+        await Self.close(moved, self.client)
+        self.state.withLockedValue { $0.homes.settle(count) }
+        self.committer.commitSoon()
     }
 
     /// Whether the task topic has partitions that nobody has ever owned, as a member in good standing sees it.
@@ -189,8 +191,7 @@ extension Executor {
             var moved: [String] = []
             for (partition, content) in state.partitions {
                 for device in content.devices {
-                    guard let home = self.home(of: device, among: state.taskPartitions), home != partition.partition
-                    else { continue }
+                    guard let home = state.homes.home(of: device), home != partition.partition else { continue }
                     let name = TopicPartition(partition.topic, home)
                     if state.partitions[name] == nil {
                         moved.append(device)

@@ -56,7 +56,7 @@ extension Executor {
                 guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
                     step != .start || !partition.isDraining
                 else { return (false, false) }
-                let isHeld = partition.isHeld && step != .end
+                let isHeld = step == .start && state.isHeld(assigned)
                 return (partition.isOpened && state.membership.mayStart(.now) && !isHeld ? true : nil, isHeld)
             }
             if let answer { return answer }

@@ -40,7 +40,7 @@ extension Executor {
                         now: now,
                         maximumDeadline: self.configuration.maximumDeadline
                     )
-                    let home = self.home(of: task.device, among: state.taskPartitions)
+                    let home = state.homes.home(of: task.device)
                     if let home, home != name.partition { assigned.stray = record }
                     if admission == .begunBefore {
                         crashed.append(assigned)

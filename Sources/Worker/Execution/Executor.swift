@@ -19,10 +19,10 @@ final class Executor: KafkaConsumerDelegate {
         var isOpened = false
         /// Being given up: nothing more is begun.
         var isDraining = false
-        /// Owners of other partitions may still have sessions with its devices: nothing is begun yet (``Handover``).
+        /// Nothing is begun before it is known by how many partitions other owners go.
         var isHeld: Bool
-        /// The number of partitions that the last commit told others.
-        var toldPartitions: Int32?
+        /// What the last commit told others.
+        var told: Homes.Claim?
         /// Results handed to the producer and not acknowledged.
         var unacknowledged = 0
         /// Devices that had a task here, or are kept warm: their sessions go with the partition.
@@ -36,10 +36,16 @@ final class Executor: KafkaConsumerDelegate {
         var takenTasks = 0
         var lastProgress: ContinuousClock.Instant = .now
         var lastCommit: ContinuousClock.Instant = .now
-        /// Partitions of the task topic, as far as known: by them devices have their homes. Never falls.
-        var taskPartitions: Int32?
-        /// The number that the devices' sessions go by: none is open any more with a device that moved when the topic grew to it.
-        var settledPartitions: Int32?
+        var homes = Homes()
+
+        /// Whether an owner of before may still have a session with the task's device. Not asked for tasks that belong elsewhere: they are sent there.
+        func isHeld(_ assigned: AssignedTask) -> Bool {
+            guard let partition = self.partitions[assigned.partition] else { return false }
+            if partition.isHeld { return true }
+            let device = assigned.task.device
+            return self.homes.home(of: device) == assigned.partition.partition
+                && !self.homes.isFree(device) { home in self.partitions.keys.contains { $0.partition == home } }
+        }
         var membership: Membership
         var cancellations: Cancellations
         /// What the last transactions committed, for proofs of membership between them.
@@ -65,6 +71,8 @@ final class Executor: KafkaConsumerDelegate {
     let outbox: Outbox?
     /// Where tasks for other partitions wait for theirs; `nil` when they go with the results.
     let forwarding: Forwarding?
+    /// There may be something to agree about with other owners.
+    let homesChanged = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     /// Whose sessions are kept open. Held while the set is found out and handed on, so that an older one never follows a newer one.
     let warm = NIOLockedValueBox<Set<String>>([])
 
@@ -158,9 +166,8 @@ final class Executor: KafkaConsumerDelegate {
         // Unknown for now, if no broker says it: then the watch over the homes finds out.
         let taskPartitions = try? self.producer.partitionCount(of: self.configuration.topics.tasks, isFresh: true)
         self.state.withLockedValue { state in
-            if let taskPartitions { state.taskPartitions = max(state.taskPartitions ?? 0, taskPartitions) }
-            // Who owned nothing has no sessions.
-            if state.partitions.isEmpty { state.settledPartitions = state.taskPartitions }
+            if let taskPartitions { state.homes.learn(taskPartitions) }
+            if state.partitions.isEmpty { state.homes.settleWithoutSessions() }
             for committed in partitions {
                 var metadata: LedgerMetadata?
                 if !committed.metadata.isEmpty {
@@ -178,7 +185,7 @@ final class Executor: KafkaConsumerDelegate {
                     ledger: PartitionLedger(
                         committed: committed.offset ?? log.lowerBound, metadata: metadata, logEnd: log.upperBound),
                     grant: rebalance,
-                    isHeld: metadata?.partitions == nil || state.taskPartitions == nil
+                    isHeld: metadata?.homes?.isAgreed != true || metadata?.homes?.partitions != state.homes.count
                 )
             }
             state.lastProgress = .now
@@ -189,7 +196,7 @@ final class Executor: KafkaConsumerDelegate {
             metadata: ["partitions": "\(partitions.map(\.topicPartition))", "rebalance": "\(rebalance)"])
         // When its acknowledgement shows that the partitions are ours, the warm sessions are opened.
         self.committer.commitSoon()
-        Task { await self.takeOver(rebalance, consumer) }
+        self.homesChanged.continuation.yield()
     }
 
     func consumer(_ consumer: KafkaConsumer, revoking partitions: [TopicPartition], rebalance: Int) {

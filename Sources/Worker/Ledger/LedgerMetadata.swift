@@ -2,7 +2,7 @@ import Foundation
 
 /// The text that goes with a committed offset: which later offsets are done and which changes have been begun.
 ///
-/// Form: `t1` `c`|`o` `:` base64(done) `:` base64(begun) [`:` partitions], each map a bitmap (least significant bit first) that starts at the committed
+/// Form: `t1` `c`|`o` `:` base64(done) `:` base64(begun) [`:` partitions [`a`]], each map a bitmap (least significant bit first) that starts at the committed
 /// offset and ends at its last set bit; `c` says that the partition was released in order, `o` that it is in use. With a window of
 /// at most 8,192 offsets both maps together need 2,738 bytes, so the broker's limit of 4,096 (`offset.metadata.max.bytes`) always holds.
 struct LedgerMetadata: Sendable, Hashable {
@@ -11,9 +11,8 @@ struct LedgerMetadata: Sendable, Hashable {
     private var done: [UInt8] = []
     private var begun: [UInt8] = []
     var wasReleasedInOrder: Bool
-    /// The number of the topic's partitions that the owner goes by: it has no session any more with a device whose home lies elsewhere among so many. `nil`: it
-    /// doesn't say.
-    var partitions: Int32?
+    /// What the owner says of its sessions; `nil`: nothing.
+    var homes: Homes.Claim?
 
     init(wasReleasedInOrder: Bool = false) {
         self.wasReleasedInOrder = wasReleasedInOrder
@@ -30,15 +29,16 @@ struct LedgerMetadata: Sendable, Hashable {
         self.begun = Array(begun)
         self.wasReleasedInOrder = parts[0] == "t1c"
         if parts.count == 4 {
-            guard let count = Int32(parts[3]), count > 0 else { return nil }
-            self.partitions = count
+            let isAgreed = parts[3].last == "a"
+            guard let count = Int32(parts[3].dropLast(isAgreed ? 1 : 0)), count > 0 else { return nil }
+            self.homes = Homes.Claim(partitions: count, isAgreed: isAgreed)
         }
     }
 
     var text: String {
         let maps = [self.done, self.begun].map { Data($0).base64EncodedString() }
-        return (["t1\(self.wasReleasedInOrder ? "c" : "o")"] + maps + (self.partitions.map { ["\($0)"] } ?? []))
-            .joined(separator: ":")
+        let homes = self.homes.map { ["\($0.partitions)\($0.isAgreed ? "a" : "")"] } ?? []
+        return (["t1\(self.wasReleasedInOrder ? "c" : "o")"] + maps + homes).joined(separator: ":")
     }
 
     func isDone(_ index: Int) -> Bool { Self.bit(index, of: self.done) }

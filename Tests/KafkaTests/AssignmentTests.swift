@@ -55,6 +55,25 @@ struct AssignmentTests {
         #expect(assignment.firstForeign([self.a]) == nil)
     }
 
+    @Test("what was granted to a member is not owned by the one that comes back in its place")
+    func identity() {
+        var assignment = Assignment()
+        #expect(assignment.isGranted(to: nil))
+        assignment.join(as: "one")
+        assignment.grant([self.a])
+        #expect(assignment.isGranted(to: "one"))
+        #expect(!assignment.isGranted(to: "") && !assignment.isGranted(to: nil))
+        assignment.join(as: "one")
+        #expect(assignment.lost.isEmpty)
+        assignment.join(as: "two")
+        assignment.grant([self.b])
+        #expect(assignment.lost == [self.a])
+        #expect(assignment.firstForeign([self.b]) == nil && assignment.firstForeign([self.a]) == self.a)
+        assignment.release([self.a])
+        assignment.grant([self.a])
+        #expect(assignment.lost.isEmpty && assignment.isGranted(to: "two"))
+    }
+
     @Test("a pause before the start takes effect at the start, unless it was lifted")
     func pauseBeforeStart() {
         var assignment = Assignment()

@@ -1,5 +1,7 @@
+import Dispatch
 import Kafka
 import Lab
+import NIOConcurrencyHelpers
 import Testing
 
 /// Librdkafka's consumers in groups that the proxy coordinates, in front of a real broker process.
@@ -101,6 +103,73 @@ struct BrokerGroupTests {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes its time to give partitions up.
+    private final class SlowOwner: KafkaConsumerDelegate {
+        let inner = BrokerFixture.Owner()
+        let isGivingUp = NIOLockedValueBox(false)
+        let mayGoOn = DispatchSemaphore(value: 0)
+
+        func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {
+            self.inner.consumer(consumer, assigned: partitions, rebalance: rebalance)
+        }
+        func consumer(_ consumer: KafkaConsumer, revoking partitions: [Kafka.TopicPartition], rebalance: Int) {
+            self.inner.consumer(consumer, revoking: partitions, rebalance: rebalance)
+            let isFirst = self.isGivingUp.withLockedValue { isGivingUp in
+                defer { isGivingUp = true }
+                return !isGivingUp
+            }
+            if isFirst { self.mayGoOn.wait() }
+        }
+        func consumer(_ consumer: KafkaConsumer, lost partitions: [Kafka.TopicPartition], rebalance: Int) {
+            self.inner.consumer(consumer, lost: partitions, rebalance: rebalance)
+        }
+        func consumer(_ consumer: KafkaConsumer, received records: [KafkaRecord]) {}
+        func consumerPolled(_ consumer: KafkaConsumer) {}
+        func consumer(_ consumer: KafkaConsumer, failed error: KafkaError) {}
+    }
+
+    @Test("a member that is evicted while it gives partitions up has lost the others, also when it has joined again")
+    func evictedWhileRevoking() async throws {
+        try await BrokerFixture.withProxy(topics: ["t": 4]) { _, proxy, configuration in
+            var cut = configuration
+            cut.clientID = "cut"
+            let slow = SlowOwner()
+            let one = try KafkaConsumer(
+                cut, group: .init(id: "g", sessionTimeout: .seconds(6)), topics: ["t"], delegate: slow,
+                logger: BrokerFixture.logger)
+            async let run: Void = one.run()
+            try await BrokerFixture.until("it owns all") { one.assignment.count == 4 }
+            let group = KafkaConsumer.Group(id: "g", sessionTimeout: .seconds(6))
+            try await BrokerFixture.withMember(configuration, group, topic: "t") { two, _ in
+                try await BrokerFixture.until("half is to be given up") { slow.isGivingUp.withLockedValue { $0 } }
+                try await proxy.setFault(.blackHole, clientID: "cut")
+                try await BrokerFixture.until("the other has all") { two.assignment.count == 4 }
+                let kept = one.assignment.subtracting(
+                    slow.inner.events.compactMap { if case .revoked(let some) = $0 { some } else { nil } }.joined())
+                #expect(kept.count == 2)
+                try await two.commit(kept.map { .init($0, offset: 9) })
+                try await proxy.setFault(nil, clientID: "cut")
+                slow.mayGoOn.signal()
+                // What it owned as the earlier member it neither commits nor gives up in order any more.
+                try await BrokerFixture.until("it shares with the other again") {
+                    for partition in kept { try? await one.commit([.init(partition, offset: 5)]) }
+                    return slow.inner.events.contains(.lost(kept)) && one.assignment.count == 2
+                        && two.assignment.count == 2
+                }
+                let admin = try KafkaAdmin(configuration, logger: BrokerFixture.logger)
+                let offsets = try await admin.committedOffsets(group: "g", Array(kept))
+                await admin.close()
+                let returned = one.assignment.intersection(kept)
+                for offset in offsets where !returned.contains(offset.topicPartition) { #expect(offset.offset == 9) }
+                #expect(
+                    slow.inner.assigned.contains { kept.contains($0.topicPartition) && $0.offset == 9 }
+                        || returned.isEmpty)
+            }
+            one.stop()
+            try await run
         }
     }
 

@@ -61,6 +61,27 @@ import Testing
         expectAdmission(of: 1, by: &second, .skip)
     }
 
+    @Test("what a crashed owner may have run stays suspect through an orderly release by one that has not come to it")
+    func suspicionStays() throws {
+        var crashed = PartitionLedger(committed: 0, metadata: nil, logEnd: 0)
+        _ = crashed.admit(0)
+        _ = crashed.admit(1)
+        let left = try taken(&crashed)
+        var idle = PartitionLedger(committed: left.offset, metadata: LedgerMetadata(left.metadata.text), logEnd: 2)
+        expectAdmission(of: 0, by: &idle, .run(mayHaveRun: true))
+        let passedOn = try taken(&idle, releasedInOrder: true)
+        var next = PartitionLedger(
+            committed: passedOn.offset, metadata: LedgerMetadata(passedOn.metadata.text), logEnd: 2)
+        expectAdmission(of: 0, by: &next, .run(mayHaveRun: true))
+        expectAdmission(of: 1, by: &next, .run(mayHaveRun: true))
+        // What it has run itself is beyond suspicion, and so is what came after the crash.
+        next.finish(0)
+        next.finish(1)
+        expectAdmission(of: 2, by: &next, .run(mayHaveRun: false))
+        let last = try taken(&next, releasedInOrder: true)
+        #expect(last.metadata.wasReleasedInOrder)
+    }
+
     @Test("offsets that never come, such as transaction markers, don't hold the commit back")
     func gaps() throws {
         var ledger = PartitionLedger(committed: nil, metadata: nil, logEnd: 0)

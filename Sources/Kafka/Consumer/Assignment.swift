@@ -15,6 +15,8 @@ struct Assignment: Sendable {
         var isLost = false
     }
     private var owned: [TopicPartition: Partition] = [:]
+    /// As which member they were granted; `nil` before the first grant.
+    private var memberID: String?
     /// Counts the rebalances that this member has seen.
     private(set) var rebalances = 0
 
@@ -34,6 +36,19 @@ struct Assignment: Sendable {
         self.rebalances += 1
         return self.rebalances
     }
+
+    /// Whether what is owned was granted to this member. One that its group has evicted comes back under a new id (KIP-394), and with the generation of that
+    /// one the coordinator would take commits for what the old one owned.
+    func isGranted(to memberID: String?) -> Bool { self.memberID == nil || memberID == self.memberID }
+
+    /// The group grants something to the member of that name; what an earlier one owned is lost.
+    mutating func join(as memberID: String) {
+        if !self.isGranted(to: memberID) { self.markLost() }
+        self.memberID = memberID
+    }
+
+    /// What may belong to another member, though librdkafka has not taken it away.
+    var lost: [TopicPartition] { self.owned.filter(\.value.isLost).keys.sorted() }
 
     /// Partitions were granted; they don't deliver before ``start(_:)``.
     mutating func grant(_ partitions: [TopicPartition]) {

@@ -139,8 +139,10 @@ final class CommitLane: Sendable {
             let (refused, isUnderWay) = try self.handle.use { client throws(KafkaError) in
                 let (refused, code) = self.assignment.withLockedValue { assignment in
                     var foreign: [TopicPartition: KafkaError] = [:]
+                    let isGranted = assignment.isGranted(to: ConsumerClient.memberID(client))
                     for offset in batch.offsets {
-                        if let partition = assignment.firstForeign(CollectionOfOne(offset.topicPartition)) {
+                        let partition = offset.topicPartition
+                        if !isGranted || assignment.firstForeign(CollectionOfOne(partition)) != nil {
                             foreign[partition] = .notAssigned(partition, self.action)
                         }
                     }

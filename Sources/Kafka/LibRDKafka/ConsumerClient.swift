@@ -101,13 +101,23 @@ final class ConsumerClient: Sendable {
         }
     }
 
+    /// The id that the group's coordinator has given this member; empty between an eviction and the next join. Waits for librdkafka's main thread.
+    static func memberID(_ client: OpaquePointer) -> String? {
+        guard let text = rd_kafka_memberid(client) else { return nil }
+        defer { rd_kafka_mem_free(client, text) }
+        return String(cString: text)
+    }
+
     /// The member's identity and generation, if all these partitions are its own.
     func groupMetadata(for partitions: [TopicPartition]) throws(KafkaError) -> GroupMetadata {
         let action = "Adding offsets of group `\(self.group.id)` to the transaction"
         return try self.handle.use { client throws(KafkaError) in
             // Under the lock, so that the generation read is the one that the partitions were granted in.
             let (foreign, metadata) = self.assignment.withLockedValue { assignment in
-                (assignment.firstForeign(partitions), rd_kafka_consumer_group_metadata(client))
+                let metadata = rd_kafka_consumer_group_metadata(client)
+                // After that: an id never comes back, so what was read before is this member's too.
+                let isGranted = assignment.isGranted(to: Self.memberID(client))
+                return (isGranted ? assignment.firstForeign(partitions) : partitions.first, metadata)
             }
             let owned = metadata.map { GroupMetadata(owning: $0) }
             if let foreign { throw .notAssigned(foreign, action) }

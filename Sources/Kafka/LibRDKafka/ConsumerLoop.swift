@@ -13,6 +13,8 @@ final class ConsumerLoop {
     /// When librdkafka last had our attention: bounds how long closing may take, without the time that the delegate takes.
     private var lastCallback = ContinuousClock.now
     private var hasBeenAssigned = false
+    /// Since the last look at what was lost.
+    private var wasAssigned = false
     private var isClosed = false
 
     init(_ client: ConsumerClient, _ consumer: KafkaConsumer, _ delegate: any KafkaConsumerDelegate) {
@@ -33,6 +35,7 @@ final class ConsumerLoop {
                 try self.subscribe()
                 while !self.client.isStopping, self.fatal == nil {
                     try self.pollOnce()
+                    self.takeBack()
                     self.delegate.consumerPolled(self.consumer)
                 }
             }
@@ -127,10 +130,15 @@ final class ConsumerLoop {
     func rebalance(_ code: rd_kafka_resp_err_t, _ client: OpaquePointer, _ list: PartitionList) {
         defer { self.lastCallback = .now }
         self.noteLoss(client)
-        let number = self.client.assignment.withLockedValue { $0.beginRebalance() }
+        let memberID = ConsumerClient.memberID(client)
+        let number = self.client.assignment.withLockedValue { assignment in
+            if code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, let memberID { assignment.join(as: memberID) }
+            return assignment.beginRebalance()
+        }
         switch code {
         case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
             self.hasBeenAssigned = true
+            self.wasAssigned = true
             self.assign(list, client, number)
         case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
             self.revoke(list, client, number)
@@ -143,9 +151,14 @@ final class ConsumerLoop {
 
     /// librdkafka forgets that an assignment is lost with the next assign or unassign, even of other partitions. So it is asked before
     /// each, and the answer is kept with the partitions.
+    ///
+    /// And it doesn't notice a session that expires while a rebalance callback runs: it joins again, as a new member, and believes it owns what it did.
     private func noteLoss(_ client: OpaquePointer) {
-        guard rd_kafka_assignment_lost(client) != 0 else { return }
-        self.client.assignment.withLockedValue { $0.markLost() }
+        let memberID = ConsumerClient.memberID(client)
+        let isLost = rd_kafka_assignment_lost(client) != 0
+        self.client.assignment.withLockedValue { assignment in
+            if isLost || !assignment.isGranted(to: memberID) { assignment.markLost() }
+        }
     }
 
     private func `protocol`(_ client: OpaquePointer) -> Assignment.RebalanceProtocol {
@@ -238,6 +251,36 @@ final class ConsumerLoop {
                 Self.error(rd_kafka_assign(client, nil), client, "Giving up partitions")
             }
         if let failure { self.failed(failure) }
+    }
+
+    /// Begins anew with partitions that stay with this process although the member that owned them was evicted: somebody else may have had them in between.
+    private func takeBack() {
+        guard self.wasAssigned else { return }
+        self.wasAssigned = false
+        let stale = self.client.assignment.withLockedValue { $0.lost }
+        guard !stale.isEmpty else { return }
+        let number = self.client.assignment.withLockedValue { $0.beginRebalance() }
+        self.drop(stale, number)
+        self.batch.removeAll()
+        do throws(KafkaError) {
+            try self.client.handle.use { client throws(KafkaError) in
+                guard let committed = self.committed(PartitionList(stale), client) else { return }
+                let logs = try self.client.logRanges(of: stale, timeout: .seconds(10))
+                self.client.assignment.withLockedValue { $0.grant(stale) }
+                self.delegate.consumer(self.consumer, assigned: committed.committedOffsets, rebalance: number)
+                let paused = self.client.assignment.withLockedValue { $0.start(stale) }
+                try self.client.seek(
+                    Dictionary(
+                        uniqueKeysWithValues: committed.committedOffsets.map {
+                            ($0.topicPartition, $0.offset ?? logs[$0.topicPartition]?.lowerBound ?? 0)
+                        }))
+                try self.client.setFetching(true, stale.filter { !paused.contains($0) }, "Resuming")
+                try self.client.setFetching(false, paused, "Pausing")
+            }
+        } catch {
+            // Half taken back, they would be nobody's: the group gives them to somebody when this member has gone.
+            self.fatal = self.fatal ?? error
+        }
     }
 
     private func drop(_ partitions: [TopicPartition], _ number: Int) {

@@ -14,6 +14,8 @@ final class Committer: Sendable {
         var isDirty = false
         var isEnded = false
         var isRefused = false
+        /// The code of the last commit's error, while none has succeeded since.
+        var failure: String?
     }
 
     private let interval: Duration
@@ -107,16 +109,24 @@ final class Committer: Sendable {
         }
         do {
             try await write?()
-            self.state.withLockedValue { $0.isRefused = false }
+            self.state.withLockedValue { state in
+                state.isRefused = false
+                state.failure = nil
+            }
             for waiter in waiters { waiter.resume() }
         } catch {
-            if Self.refusals.contains(error.code) { self.state.withLockedValue { $0.isRefused = true } }
-            self.logger.warning("a commit failed", metadata: ["error": "\(error)"])
-            for waiter in waiters { waiter.resume(throwing: error) }
-            if error.isRetriable {
-                try? await Task.sleep(for: .milliseconds(200))
-                self.commitSoon()
+            let isNew = self.state.withLockedValue { state in
+                if Self.refusals.contains(error.code) { state.isRefused = true }
+                defer { state.failure = error.code }
+                return state.failure != error.code
             }
+            // Once, not for each of the tasks that wait for it.
+            self.logger.log(
+                level: isNew ? .warning : .debug, "a commit failed", metadata: ["error": "\(error)"])
+            for waiter in waiters { waiter.resume(throwing: error) }
+            // Those who try again gather meanwhile.
+            try? await Task.sleep(for: .milliseconds(error.isRetriable ? 200 : 50))
+            if error.isRetriable { self.commitSoon() }
         }
     }
 }

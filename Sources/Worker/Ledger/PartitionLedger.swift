@@ -108,7 +108,7 @@ struct PartitionLedger: Sendable {
     mutating func commit(releasedInOrder: Bool = false) -> (offset: Int64, metadata: LedgerMetadata)? {
         guard let base = self.base else { return nil }
         self.isDirty = false
-        var metadata = LedgerMetadata(wasReleasedInOrder: releasedInOrder)
+        var metadata = LedgerMetadata(wasReleasedInOrder: releasedInOrder && !self.holdsSuspects(from: base))
         for (index, entry) in self.entries.enumerated() {
             switch entry {
             case .waiting: break
@@ -134,6 +134,13 @@ struct PartitionLedger: Sendable {
             self.entries.removeFirst()
             self.base = self.base.map { $0 + 1 }
         }
+    }
+
+    /// Whether a task still waits here that an owner before, who gave nothing up in order, may have run: its next owner has to know that too.
+    private func holdsSuspects(from base: Int64) -> Bool {
+        guard let inherited = self.inherited, !inherited.wasReleasedInOrder else { return false }
+        let suspects = self.entries.prefix(max(0, Int(clamping: self.logEndAtTakeover - base)))
+        return suspects.contains(.waiting)
     }
 
     /// Marks of the earlier owner past what has been consumed since: they must survive this owner's commits, or a second crash would repeat

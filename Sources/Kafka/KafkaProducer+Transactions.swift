@@ -52,6 +52,9 @@ extension KafkaProducer {
             }
         } catch {
             if error.isFatal { throw error }
+            // librdkafka 2.0.2 loses count when it aborts while it is still adding partitions to the transaction: it would not add them to the next one, whose
+            // records then stay hidden for ever (KIP-890 tells what brokers make of that). When the records are delivered, or given up, it has added them.
+            try? self.flush(timeout: min(.seconds(5), deadline.remaining))
             try Self.insist(deadline) { () throws(KafkaError) in
                 // An attempt may be stuck for good, and the next one succeed: well within the transaction's own time-out.
                 try self.abortTransaction(timeout: min(.seconds(5), max(.seconds(1), deadline.remaining)))

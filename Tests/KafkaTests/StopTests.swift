@@ -53,4 +53,24 @@ struct StopTests {
             #expect(ContinuousClock.now - start < .seconds(9))
         }
     }
+
+    @Test("a consumer that owns partitions ends although no broker can be reached any more", .timeLimit(.minutes(2)))
+    func withoutBroker() async throws {
+        try await DevelopmentBroker.with { broker in
+            let configuration = KafkaConfiguration.test(broker.bootstrapServers)
+            let admin = try KafkaAdmin(configuration, logger: quietLogger)
+            _ = try await admin.create([.init(name: "t", partitions: 2, replicationFactor: 1)])
+            await admin.close()
+            let consumer = try KafkaConsumer(
+                configuration, group: .init(id: "g", instanceID: "i"), topics: ["t"], delegate: RecordingDelegate(),
+                logger: quietLogger)
+            let running = Task { try? await consumer.run() }
+            try await until("it owns the topic") { consumer.assignment.count == 2 }
+            await broker.stop()
+            let start = ContinuousClock.now
+            consumer.stop()
+            _ = await running.value
+            #expect(ContinuousClock.now - start < .seconds(45))
+        }
+    }
 }

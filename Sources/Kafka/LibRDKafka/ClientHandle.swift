@@ -112,6 +112,9 @@ final class ClientHandle: @unchecked Sendable {
 
     /// Waits for the calls that are under way, then destroys the instance and joins its threads. Blocks; idempotent. Not from inside ``use(_:)``.
     ///
+    /// librdkafka 2.0.2 may wait for ever for its own threads when no broker can be reached any more. Who waits for it goes on after a while: what is left
+    /// then ends with the process, whose end must not hang on it.
+    ///
     /// - Parameter immediately: skip the consumer's orderly departure (it has been done, or has failed).
     func close(immediately: Bool = false) {
         let isFirst = self.usage.update { usage in
@@ -124,8 +127,26 @@ final class ClientHandle: @unchecked Sendable {
         }
         while self.usage.wait(atMost: .seconds(60), until: { $0.calls == 0 ? true : nil }) == nil {}
         rd_kafka_queue_destroy(self.queue)
-        rd_kafka_destroy_flags(self.pointer, immediately ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0)
-        self.context.release()
+        // Nobody else uses them from here on.
+        nonisolated(unsafe) let pointer = self.pointer
+        let context = self.context
+        let isGone = Monitor(false)
+        let destroy: @Sendable () -> Void = {
+            rd_kafka_destroy_flags(pointer, immediately ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0)
+            context.release()
+            isGone.update { $0 = true }
+        }
+        let logger = context.takeUnretainedValue().logger
+        do throws(KafkaError) {
+            try OwnThread.start(name: "kafka-destroy", destroy)
+        } catch {
+            destroy()
+        }
+        if isGone.wait(atMost: Self.patience, until: { $0 ? true : nil }) == nil {
+            logger.warning("a Kafka client doesn't end; what is left of it ends with the process")
+        }
         self.usage.update { $0.isClosed = true }
     }
+
+    private static let patience = Duration.seconds(15)
 }

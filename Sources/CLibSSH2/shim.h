@@ -1,7 +1,13 @@
 #pragma once
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
+#ifdef __linux__
+#include <malloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 #include <libssh2.h>
 #include <libssh2_sftp.h>
 
@@ -43,4 +49,29 @@ static inline int clibssh2_channel_clear_exit_status(LIBSSH2_CHANNEL *channel, c
     if (prefix->exit_status != 0 || prefix->exit_signal) return 0;
     prefix->exit_status = clibssh2_no_exit_status();
     return 1;
+}
+
+/* A session is one block of 55 KB, most of it two packet buffers (`struct transportpacket`: 16 KB in, 35,000 bytes out), and
+ * libssh2_session_init_ex clears all of it, so that all of it becomes resident. What an idle session uses of it is the
+ * beginnings of the buffers. The pages that hold nothing but zeros go back to the kernel (madvise(2), MADV_DONTNEED: private
+ * anonymous memory, which malloc's is, reads as zeros from then on, and gets a new page when it is written to): the session can't
+ * tell the difference. To be called with a session that nothing has been done with yet. */
+static inline void clibssh2_session_release_untouched_pages(LIBSSH2_SESSION *session) {
+#ifdef __linux__
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = ((uintptr_t)session + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)session + malloc_usable_size(session)) / page * page;
+    uintptr_t zeros = 0;
+    for (uintptr_t at = start; at < end; at += page) {
+        const unsigned char *bytes = (const unsigned char *)at;
+        /* Zero at the beginning, and each byte like the one before it. */
+        if (bytes[0] == 0 && memcmp(bytes, bytes + 1, page - 1) == 0) {
+            zeros += page;
+        } else {
+            if (zeros) madvise((void *)(at - zeros), zeros, MADV_DONTNEED);
+            zeros = 0;
+        }
+    }
+    if (zeros) madvise((void *)(end - zeros), zeros, MADV_DONTNEED);
+#endif
 }

@@ -258,19 +258,23 @@ public final class DeviceClient: Sendable {
     }
 
     private func openWarm(_ name: String) async -> DeviceError? {
-        guard let device = self.inventory[name] else { return nil }
+        guard let target = self.target(name) else { return nil }
         // The device may be another process's by now. If it isn't, the next attempt finds out.
         guard self.hooks.withLockedValue({ $0.mayWrite })() else {
             return DeviceError(
                 code: "session.closed", message: "\(name): not opened while it isn't sure whose device it is")
         }
         do throws(DeviceError) {
-            self.pool.release(try await self.pool.lease(name, SessionTarget(device: device), onlyIfWarm: true))
+            self.pool.release(try await self.pool.lease(name, target, onlyIfWarm: true))
             return nil
         } catch {
             return error
         }
     }
+
+    /// Apart from the asynchronous function that asks, whose frame would hold the whole device for as long as it waits.
+    @inline(never)
+    private func target(_ name: String) -> SessionTarget? { self.inventory[name].map { SessionTarget(device: $0) } }
 
     /// Sets who is asked before each write of a command or an answer in the middle of one. Once it says no, the session is closed and nothing more is
     /// written: the device may be another process's by then. For sessions that are opened from now on.

@@ -1,10 +1,17 @@
 import SSH
 
 /// What to log in to a device with, and to each jump host on the way to it, everything fetched.
-struct ResolvedLogin: Sendable {
-    private(set) var own: ResolvedCredential
+///
+/// An object, as it is large, and an opening holds it for as long as it waits for its turn.
+final class ResolvedLogin: Sendable {
+    let own: ResolvedCredential
     /// In the order of the way.
-    private(set) var hops: [(device: Device, credential: ResolvedCredential)] = []
+    let hops: [(device: Device, credential: ResolvedCredential)]
+
+    init(_ own: ResolvedCredential, through hops: [(device: Device, credential: ResolvedCredential)]) {
+        self.own = own
+        self.hops = hops
+    }
 
     /// What was fetched, and which generation of it.
     var fetched: [SecretLocation: UInt64] {
@@ -15,21 +22,6 @@ struct ResolvedLogin: Sendable {
 
     /// Two that are equal would be refused alike.
     var digests: [CredentialDigest] { [self.own.digest] + self.hops.map(\.credential.digest) }
-
-    /// - Parameters:
-    ///   - hops: the jump hosts, the first one first.
-    ///   - generations: what was fetched before and isn't good enough any more.
-    /// - Throws: why a secret can't be had.
-    init(
-        _ layers: CredentialLayers, through hops: [Device], in inventory: Inventory, _ credentials: CredentialResolver,
-        from store: SecretStore, newerThan generations: [SecretLocation: UInt64] = [:]
-    ) async throws(SecretFailure) {
-        self.own = try await ResolvedCredential(layers, from: store, newerThan: generations)
-        for hop in hops {
-            let layers = credentials.layers(for: hop, in: inventory)
-            self.hops.append((hop, try await ResolvedCredential(layers, from: store, newerThan: generations)))
-        }
-    }
 }
 
 extension Inventory {

@@ -22,23 +22,20 @@ struct SessionOpener: Sendable {
     func open(
         _ target: SessionTarget, report: @escaping @Sendable (SessionEvent) -> Void
     ) async throws(DeviceError) -> DeviceSession {
-        let inventory = self.inventory.withLockedValue { $0 }
-        let layers = self.credentials.layers(for: target.device, in: inventory, override: target.override)
-        let hops = try inventory.jumpHosts(to: target.device)
+        let sources = try self.sources(of: target)
         let first: ResolvedLogin
         do throws(SecretFailure) {
-            first = try await ResolvedLogin(layers, through: hops, in: inventory, self.credentials, from: self.store)
+            first = try await sources.login(from: self.store)
         } catch {
             throw error.deviceError(target.device.name)
         }
         do throws(DeviceError) {
-            return try await self.open(target, inventory, layers, first, report)
+            return try await self.open(sources, first, report)
         } catch {
             guard Self.mayBeStale(error), !first.fetched.isEmpty else { throw error }
             let second: ResolvedLogin
             do throws(SecretFailure) {
-                second = try await ResolvedLogin(
-                    layers, through: hops, in: inventory, self.credentials, from: self.store, newerThan: first.fetched)
+                second = try await sources.login(from: self.store, newerThan: first.fetched)
             } catch let failure {
                 if failure.isCancellation { throw DeviceError.cancelled(target.device.name) }
                 throw DeviceError(
@@ -50,8 +47,12 @@ struct SessionOpener: Sendable {
             self.logger.info(
                 "the credential has been replaced: logging in with the new one",
                 metadata: ["device": "\(target.device.name)", "error": "\(error.code)"])
-            return try await self.open(target, inventory, layers, second, report)
+            return try await self.open(sources, second, report)
         }
+    }
+
+    private func sources(of target: SessionTarget) throws(DeviceError) -> LoginSources {
+        try LoginSources(of: target, in: self.inventory.withLockedValue { $0 }, self.credentials)
     }
 
     /// Whether another secret might have been taken.
@@ -60,18 +61,11 @@ struct SessionOpener: Sendable {
     }
 
     private func open(
-        _ target: SessionTarget, _ inventory: Inventory, _ layers: CredentialLayers, _ resolved: ResolvedLogin,
-        _ report: @escaping @Sendable (SessionEvent) -> Void
+        _ sources: LoginSources, _ resolved: ResolvedLogin, _ report: @escaping @Sendable (SessionEvent) -> Void
     ) async throws(DeviceError) -> DeviceSession {
-        let device = target.device
-        var (plan, login) = try self.factory.plan(
-            for: device, in: inventory, with: resolved.own.credential, through: resolved.hops)
-        plan.mayWrite = self.mayWrite()
-        if !resolved.own.fetched.isEmpty {
-            plan.replacedAuthentication = { [store] in await Self.replaced(layers, resolved.own, store) }
-        }
-        let executor = self.executor(device.name)
-        let session = DeviceSession(plan, on: executor.eventLoop, logger: self.logger, report: report)
+        let name = sources.target.device.name
+        let executor = self.executor(name)
+        let (session, login) = try self.session(sources, resolved, on: executor.eventLoop, report)
         let begin = ContinuousClock.now
         let gate = self.gate
         var admitted: ContinuousClock.Instant?
@@ -90,7 +84,7 @@ struct SessionOpener: Sendable {
             let end = ContinuousClock.now
             listener(
                 LoginReport(
-                    device: device.name,
+                    device: name,
                     waited: begin.duration(to: admitted ?? end),
                     handshake: session.handshake.withLockedValue { $0 },
                     elapsed: admitted.map { $0.duration(to: end) },
@@ -99,17 +93,33 @@ struct SessionOpener: Sendable {
         if let failure { throw failure }
         self.onEvent(
             DeviceEvent(
-                device: device.name,
+                device: name,
                 kind: .sessionOpened(session: session.id, elapsed: begin.duration(to: .now))))
         return session
     }
 
+    /// Makes the session, which isn't open yet. Never part of the frame of the asynchronous function, which would hold the whole plan for as long as the
+    /// login waits for its turn: when a worker starts, thousands do.
+    @inline(never)
+    private func session(
+        _ sources: LoginSources, _ resolved: ResolvedLogin, on eventLoop: any EventLoop,
+        _ report: @escaping @Sendable (SessionEvent) -> Void
+    ) throws(DeviceError) -> (session: DeviceSession, login: LoginRequest) {
+        var (plan, login) = try self.factory.plan(
+            for: sources.target.device, in: sources.inventory, with: resolved.own.credential, through: resolved.hops)
+        plan.mayWrite = self.mayWrite()
+        if !resolved.own.fetched.isEmpty {
+            plan.replacedAuthentication = { [store] in await Self.replaced(sources, resolved, store) }
+        }
+        return (DeviceSession(plan, on: eventLoop, logger: self.logger, report: report), login)
+    }
+
     /// What authenticates the same user by now; `nil` if nothing has been replaced, or nobody can know.
     private static func replaced(
-        _ layers: CredentialLayers, _ old: ResolvedCredential, _ store: SecretStore
+        _ sources: LoginSources, _ old: ResolvedLogin, _ store: SecretStore
     ) async -> [SSHAuthentication]? {
-        guard let new = try? await ResolvedCredential(layers, from: store, newerThan: old.fetched),
-            new.credential.user == old.credential.user, new.digest != old.digest
+        guard let new = try? await ResolvedCredential(sources.layers, from: store, newerThan: old.own.fetched),
+            new.credential.user == old.own.credential.user, new.digest != old.own.digest
         else { return nil }
         return new.credential.methods
     }

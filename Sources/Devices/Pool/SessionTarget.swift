@@ -1,9 +1,16 @@
 /// What a session is opened for. Two are the same if a session for one serves the other: all of it, but the secrets of the device's own entry. A session stays
 /// its user's when the password is replaced.
-struct SessionTarget: Sendable, Equatable {
-    var device: Device
+///
+/// An object, as it is large, and the pool and everybody who waits for the session hold it.
+final class SessionTarget: Sendable, Equatable {
+    let device: Device
     /// Takes precedence over what inventory and environment say.
-    var override: Credential?
+    let override: Credential?
+
+    init(device: Device, override: Credential? = nil) {
+        self.device = device
+        self.override = override
+    }
 
     static func == (left: SessionTarget, right: SessionTarget) -> Bool {
         guard left.override == right.override else { return false }

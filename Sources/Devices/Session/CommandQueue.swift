@@ -8,7 +8,8 @@ protocol QueuedRequest: Identifiable {
 /// Whose turn it is on a session: one command at a time, in order of arrival. A value; the session performs what it says.
 struct CommandQueue<Request: QueuedRequest> {
     private(set) var running: Request?
-    private var waiting: CircularBuffer<Request> = []
+    /// Begins small: thousands of sessions wait for their next command, which is nearly always the only one.
+    private var waiting = CircularBuffer<Request>(initialCapacity: 2)
     /// The turn that the session is given to: only its requests start.
     private(set) var holder: Request.ID?
     /// Nothing is taken any more, and why.

@@ -16,7 +16,7 @@ import SSH
 public actor DeviceSession {
     /// Unique for each session ever opened.
     public nonisolated let id: String
-    public nonisolated let device: Device
+    public nonisolated var device: Device { self.plan.device }
     public nonisolated let eventLoop: any EventLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         self.eventLoop.executor.asUnownedSerialExecutor()
@@ -73,7 +73,6 @@ public actor DeviceSession {
         report: @escaping @Sendable (SessionEvent) -> Void
     ) {
         self.id = SessionIdentifier.next()
-        self.device = plan.device
         self.eventLoop = eventLoop
         self.plan = plan
         self.logger = logger

@@ -22,6 +22,7 @@ final class LibSSH2Session {
         }
         self.wire = wire
         self.handle = handle
+        clibssh2_session_release_untouched_pages(handle)
         libssh2_session_set_blocking(handle, 0)
         clibssh2_session_set_callbacks(handle, libSSH2Send, libSSH2Receive, libSSH2Disconnect)
     }

@@ -184,7 +184,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            exclude: ["Floor"],
+            exclude: ["Floor", "Peers"],
             swiftSettings: settings
         ),
         .executableTarget(

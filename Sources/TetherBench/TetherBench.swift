@@ -14,7 +14,7 @@ struct TetherBench: AsyncParsableCommand {
             """,
         subcommands: [
             SSHBenchmark.self, FilesBenchmark.self, JSONBenchmark.self, KafkaBenchmark.self, WorkerBenchmark.self,
-            ScaleBenchmark.self, SoakBenchmark.self, InventoryBenchmark.self, AllBenchmarks.self,
+            ScaleBenchmark.self, SoakBenchmark.self, InventoryBenchmark.self, PeersBenchmark.self, AllBenchmarks.self,
             MeasuredClient.self, MeasuredTransfer.self, MeasuredInventory.self,
         ],
         defaultSubcommand: AllBenchmarks.self
@@ -56,7 +56,9 @@ struct BenchmarkOptions: ParsableArguments {
 
 /// `TetherBench all`: one benchmark after the other, and one JSON object for all.
 struct AllBenchmarks: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "all", abstract: "Every benchmark.")
+    static let configuration = CommandConfiguration(
+        commandName: "all",
+        abstract: "Those of the engine, files, the codec, inventories and a job's way, one after the other.")
 
     @OptionGroup var options: BenchmarkOptions
 

@@ -194,33 +194,15 @@ struct SSHBenchmark: AsyncParsableCommand {
     }
 
     private static func run(_ work: Case, _ program: Program, _ devices: SimulatedDevices) async throws -> Measurement {
-        let process: ChildProcess
-        switch program {
-        case .reference:
-            var arguments = [
-                work.mode.rawValue, devices.host, "\(devices.count)", "\(devices.port)", devices.user, devices.password,
-            ]
-            switch work.mode {
-            case .connect: arguments += ["\(work.count)", "\(work.sessions)"]
-            case .warm, .exec: arguments += ["\(work.sessions)", "\(work.count)", work.command]
-            case .idle: arguments += ["\(work.sessions)"]
-            }
-            process = try ChildProcess(try SiblingProgram.url("BenchFloor"), arguments)
-        case .ours(let engine):
-            process = try ChildProcess(
-                try SiblingProgram.url("TetherBench"),
-                [
-                    "client", work.mode.rawValue, "--engine", engine.rawValue, "--host", devices.host, "--hosts",
-                    "\(devices.count)",
-                    "--port", "\(devices.port)", "--user", devices.user, "--password", devices.password,
-                    "--sessions", "\(work.sessions)", "--count", "\(work.count)", "--command", work.command,
-                ] + (work.waitsForEcho ? ["--waits-for-echo"] : [])
-            )
-        }
+        let measured = MeasuredWork(
+            mode: work.mode, sessions: work.sessions, count: work.count, command: work.command,
+            waitsForEcho: work.waitsForEcho)
         do {
-            return try Measurement(lastLineOf: try await process.output(within: .seconds(180)))
+            switch program {
+            case .reference: return try await measured.runReference(on: devices)
+            case .ours(let engine): return try await measured.run(engine, on: devices)
+            }
         } catch {
-            await process.stop()
             throw BenchmarkError("\(program.title), \(work.name): \(error)")
         }
     }

@@ -2,11 +2,13 @@
 // thread with epoll. Prints one line of JSON with what the work cost this process.
 //
 //   BenchFloor connect HOST HOSTS PORT USER PASSWORD COUNT IN_FLIGHT
+//   BenchFloor visit   HOST HOSTS PORT USER PASSWORD COUNT COMMAND
 //   BenchFloor warm    HOST HOSTS PORT USER PASSWORD SESSIONS COMMANDS COMMAND
 //   BenchFloor exec    HOST HOSTS PORT USER PASSWORD SESSIONS COMMANDS COMMAND
 //   BenchFloor idle    HOST HOSTS PORT USER PASSWORD SESSIONS
 //
 // HOST is the IPv4 address of the first device, HOSTS the number of devices, each on an address of its own after it.
+// A visit is all of it, one after the other: connect, log in, shell, one command, close.
 
 #include "session.h"
 
@@ -26,7 +28,7 @@ static const int silence_milliseconds = 30000;
 /// Sessions that are being opened at the same time in the modes that need many.
 static const long opening_in_flight = 32;
 
-enum mode { MODE_CONNECT, MODE_WARM, MODE_EXEC, MODE_IDLE };
+enum mode { MODE_CONNECT, MODE_VISIT, MODE_WARM, MODE_EXEC, MODE_IDLE };
 
 struct run {
     enum mode mode;
@@ -41,6 +43,9 @@ struct run {
     /// Whether the sessions may run commands: they start together, when all are open.
     bool working;
     struct session **open;
+    /// How long each visit took to the answer, and each command in a shell, in seconds; `timed` of them.
+    double *times;
+    long timed;
     /// One for each device.
     struct known_key *known;
     int epoll;
@@ -50,15 +55,19 @@ struct usage {
     double user, system, wall;
 };
 
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static struct usage usage_now(void) {
     struct rusage usage;
-    struct timespec now;
     getrusage(RUSAGE_SELF, &usage);
-    clock_gettime(CLOCK_MONOTONIC, &now);
     return (struct usage){
         .user = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6,
         .system = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6,
-        .wall = (double)now.tv_sec + (double)now.tv_nsec / 1e9,
+        .wall = seconds_now(),
     };
 }
 
@@ -70,6 +79,11 @@ static long resident_bytes(void) {
     if (fscanf(file, "%ld %ld", &size, &resident) != 2) resident = 0;
     fclose(file);
     return resident * sysconf(_SC_PAGESIZE);
+}
+
+static int compare_times(const void *left, const void *right) {
+    double difference = *(const double *)left - *(const double *)right;
+    return (difference > 0) - (difference < 0);
 }
 
 static void die(const char *message) {
@@ -86,6 +100,7 @@ static void open_session(struct run *run) {
     struct session *session = session_create(&address, &run->known[host], run->user, run->password);
     if (!session) die("no session could be made");
     run->opened++;
+    session->begun = seconds_now();
     session->events = EPOLLOUT;
     struct epoll_event event = {.events = session->events, .data.ptr = session};
     if (epoll_ctl(run->epoll, EPOLL_CTL_ADD, session->descriptor, &event) != 0) die("epoll_ctl failed");
@@ -98,8 +113,13 @@ static void give_work(struct run *run, struct session *session) {
     if (run->mode == MODE_EXEC) {
         session_begin_exec(session, run->command);
     } else {
+        session->begun = seconds_now();
         session_begin_command(session, run->command);
     }
+}
+
+static void note_time(struct run *run, const struct session *session) {
+    run->times[run->timed++] = seconds_now() - session->begun;
 }
 
 /// Reacts to a step's outcome. Returns whether the session is to be closed.
@@ -119,7 +139,17 @@ static bool react(struct run *run, struct session *session, enum outcome outcome
             run->ready++;
             return true;
         }
+        if (run->mode == MODE_VISIT) {
+            if (!session->command) {
+                session_begin_command(session, run->command);
+                return false;
+            }
+            note_time(run, session);
+            run->ready++;
+            return true;
+        }
         if (run->working) {
+            note_time(run, session);
             run->finished++;
             give_work(run, session);
         } else {
@@ -192,7 +222,7 @@ static void wait_for_events(struct run *run) {
     for (int index = 0; index < count; index++) serve(run, events[index].data.ptr, events[index].events);
 }
 
-/// Opens sessions, `in_flight` at a time. In `MODE_CONNECT` each is closed at its first prompt.
+/// Opens sessions, `in_flight` at a time. In `MODE_CONNECT` each is closed at its first prompt, in `MODE_VISIT` at its second.
 static void open_all(struct run *run) {
     while (run->ready + run->failures < run->sessions) {
         while (run->opened < run->sessions && run->opened - run->ready - run->failures < run->in_flight) open_session(run);
@@ -219,12 +249,12 @@ static long number(const char *text) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const names[] = {"connect", "warm", "exec", "idle"};
-    static const int counts[] = {9, 10, 10, 8};
+    static const char *const names[] = {"connect", "visit", "warm", "exec", "idle"};
+    static const int counts[] = {9, 9, 10, 10, 8};
     struct run run = {0};
     int mode = 0;
-    while (mode < 4 && (argc < 2 || strcmp(argv[1], names[mode]) != 0)) mode++;
-    if (mode == 4 || argc != counts[mode]) die("usage: see the head of main.c");
+    while (mode < 5 && (argc < 2 || strcmp(argv[1], names[mode]) != 0)) mode++;
+    if (mode == 5 || argc != counts[mode]) die("usage: see the head of main.c");
     run.mode = (enum mode)mode;
     run.address.sin_family = AF_INET;
     if (inet_pton(AF_INET, argv[2], &run.address.sin_addr) != 1) die("HOST is an IPv4 address");
@@ -233,14 +263,13 @@ int main(int argc, char **argv) {
     run.user = argv[5];
     run.password = argv[6];
     run.sessions = number(argv[7]);
-    run.in_flight = run.mode == MODE_CONNECT ? number(argv[8]) : opening_in_flight;
+    run.in_flight = run.mode == MODE_CONNECT ? number(argv[8]) : run.mode == MODE_VISIT ? 1 : opening_in_flight;
+    if (run.mode == MODE_WARM || run.mode == MODE_EXEC) run.commands = number(argv[8]);
     char line[256] = "";
-    if (run.mode == MODE_WARM || run.mode == MODE_EXEC) {
-        run.commands = number(argv[8]);
+    if (run.mode == MODE_VISIT || run.commands) {
         // A shell wants the return key, an exec request doesn't.
-        if (snprintf(line, sizeof line, "%s%s", argv[9], run.mode == MODE_WARM ? "\r" : "") >= (int)sizeof line) {
-            die("COMMAND is too long");
-        }
+        const char *end = run.mode == MODE_EXEC ? "" : "\r";
+        if (snprintf(line, sizeof line, "%s%s", argv[argc - 1], end) >= (int)sizeof line) die("COMMAND is too long");
         run.command = line;
     }
 
@@ -252,15 +281,17 @@ int main(int argc, char **argv) {
     run.epoll = epoll_create1(EPOLL_CLOEXEC);
     run.open = calloc((size_t)run.sessions, sizeof *run.open);
     run.known = calloc((size_t)run.hosts, sizeof *run.known);
-    if (run.epoll < 0 || !run.open || !run.known || libssh2_init(0) != 0) die("out of memory or descriptors");
+    run.times = calloc((size_t)(run.sessions + run.commands), sizeof *run.times);
+    if (run.epoll < 0 || !run.open || !run.times || !run.known || libssh2_init(0) != 0) die("out of memory or descriptors");
 
     long sessions = run.sessions;
-    if (run.mode == MODE_IDLE) {
+    if (run.mode == MODE_VISIT || run.mode == MODE_IDLE) {
         // What the first session brings into memory once for all isn't the sessions' own.
         run.sessions = 1;
         open_all(&run);
         run.sessions = sessions;
     }
+    if (run.mode == MODE_VISIT) run.opened = run.ready = run.timed = 0;
     long resident_before = resident_bytes();
     struct usage start = usage_now();
     open_all(&run);
@@ -271,14 +302,19 @@ int main(int argc, char **argv) {
     }
     struct usage end = usage_now();
     long resident = resident_bytes();
+    qsort(run.times, (size_t)run.timed, sizeof *run.times, compare_times);
+    char median[32] = "null";
+    if (run.timed > 0) snprintf(median, sizeof median, "%.9f", run.times[run.timed / 2]);
 
     printf("{\"mode\":\"%s\",\"sessions\":%ld,\"count\":%ld,\"failures\":%ld,\"user_seconds\":%.6f,\"system_seconds\":%.6f,"
-           "\"wall_seconds\":%.6f,\"rss_bytes\":%ld,\"rss_before_bytes\":%ld}\n",
-           names[mode], run.mode == MODE_CONNECT ? run.in_flight : run.sessions,
+           "\"wall_seconds\":%.6f,\"rss_bytes\":%ld,\"rss_before_bytes\":%ld,\"p50_seconds\":%s}\n",
+           names[mode], run.mode == MODE_CONNECT || run.mode == MODE_VISIT ? run.in_flight : run.sessions,
            run.commands ? run.finished : run.ready, run.failures, end.user - start.user, end.system - start.system,
-           end.wall - start.wall, resident, resident_before);
-    for (long index = 0; run.mode != MODE_CONNECT && index < run.ready; index++) session_destroy(run.open[index]);
+           end.wall - start.wall, resident, resident_before, median);
+    bool held = run.mode != MODE_CONNECT && run.mode != MODE_VISIT;
+    for (long index = 0; held && index < run.ready; index++) session_destroy(run.open[index]);
     free(run.open);
+    free(run.times);
     free(run.known);
     close(run.epoll);
     return run.failures ? 1 : 0;

@@ -79,6 +79,8 @@ struct session {
     /// The prompt as the device first showed it. Commands are taken as finished when it comes again on a line of its own.
     char prompt[96];
     size_t prompt_length;
+    /// When the caller gave it the work that it does now, in seconds; not used here.
+    double begun;
 };
 
 /// Starts to connect. Returns NULL, with a message on standard error, when there is no descriptor or memory.

@@ -13,6 +13,8 @@ struct Measurement: Codable, Sendable {
     /// Resident memory at the end, and before the first session; when sessions are only held, before the second.
     var rssBytes: Int
     var rssBeforeBytes: Int
+    /// Median of the time to an answer, where each was timed.
+    var p50Seconds: Double?
 
     var cpuSeconds: Double { self.userSeconds + self.systemSeconds }
     /// CPU microseconds for one of `count`.
@@ -28,6 +30,7 @@ struct Measurement: Codable, Sendable {
         case wallSeconds = "wall_seconds"
         case rssBytes = "rss_bytes"
         case rssBeforeBytes = "rss_before_bytes"
+        case p50Seconds = "p50_seconds"
     }
 
     /// Reads the last line of a process's output.

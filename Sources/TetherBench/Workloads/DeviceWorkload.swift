@@ -46,6 +46,21 @@ struct DeviceWorkload: Sendable {
         }
     }
 
+    /// Runs one command on each of `count` devices, one after the other, and closes its session.
+    ///
+    /// - Returns: how long each answer took, in seconds.
+    func visit(count: Int, command: String) async throws -> [Double] {
+        var times: [Double] = []
+        for index in 0..<count {
+            let name = self.devices[index % self.devices.count].name
+            let start = ContinuousClock.now
+            try Self.check(try await self.client.run(name, command))
+            times.append(Self.seconds(since: start))
+            await self.client.close(name)
+        }
+        return times
+    }
+
     /// Opens the sessions of the first `count` devices.
     func sessions(_ count: Int) async throws -> [DeviceSession] {
         guard count <= self.devices.count else {
@@ -68,36 +83,51 @@ struct DeviceWorkload: Sendable {
     /// Runs `count` commands in all as an application would: a task a device, each calling the client.
     ///
     /// - Parameter onLoops: whether the tasks prefer their device's executor.
-    func runThroughClient(_ sessions: [DeviceSession], count: Int, command: String, onLoops: Bool) async throws {
+    /// - Returns: how long each answer took, in seconds.
+    func runThroughClient(
+        _ sessions: [DeviceSession], count: Int, command: String, onLoops: Bool
+    ) async throws -> [Double] {
         try await self.share(count, among: sessions) { session, share in
             let name = session.device.name
             let executor = onLoops ? self.client.taskExecutor(for: name) : nil
-            try await withTaskExecutorPreference(executor) {
-                for _ in 0..<share { try Self.check(try await self.client.run(name, command)) }
+            return try await withTaskExecutorPreference(executor) {
+                var times: [Double] = []
+                times.reserveCapacity(share)
+                for _ in 0..<share {
+                    let start = ContinuousClock.now
+                    try Self.check(try await self.client.run(name, command))
+                    times.append(Self.seconds(since: start))
+                }
+                return times
             }
         }
     }
 
     /// Runs `count` commands in all as the worker's lanes do: each session from its own event loop.
     func runOnLoops(_ sessions: [DeviceSession], count: Int, command: DeviceCommand) async throws {
-        try await self.share(count, among: sessions) { session, share in
+        _ = try await self.share(count, among: sessions) { session, share in
             try await LoopTask(session.eventLoop).run {
                 for _ in 0..<share { try Self.check(try await session.run(command)) }
             }
+            return []
         }
     }
 
     private func share(
         _ count: Int,
         among sessions: [DeviceSession],
-        _ body: @escaping @Sendable (DeviceSession, Int) async throws -> Void
-    ) async throws {
-        try await withThrowingTaskGroup { tasks in
+        _ body: @escaping @Sendable (DeviceSession, Int) async throws -> [Double]
+    ) async throws -> [Double] {
+        try await withThrowingTaskGroup(of: [Double].self) { tasks in
             for (session, share) in zip(sessions, SSHWorkload.shares(of: count, among: sessions.count)) {
                 tasks.addTask { try await body(session, share) }
             }
-            try await tasks.waitForAll()
+            return try await tasks.reduce(into: []) { $0 += $1 }
         }
+    }
+
+    private static func seconds(since start: ContinuousClock.Instant) -> Double {
+        (ContinuousClock.now - start) / .seconds(1)
     }
 
     /// An answer that isn't one would make any engine look fast.

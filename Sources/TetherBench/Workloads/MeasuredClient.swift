@@ -5,7 +5,7 @@ import Logging
 import NIOPosix
 import SSH
 
-/// One measured piece of work in a process of its own, so that its CPU time and memory are its own. Started by ``SSHBenchmark``.
+/// One measured piece of work in a process of its own, so that its CPU time and memory are its own. Started by ``MeasuredWork``.
 struct MeasuredClient: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "client",
@@ -13,7 +13,12 @@ struct MeasuredClient: AsyncParsableCommand {
         shouldDisplay: false
     )
 
-    enum Mode: String, ExpressibleByArgument, CaseIterable { case connect, warm, exec, idle }
+    enum Mode: String, ExpressibleByArgument, CaseIterable {
+        case connect
+        /// Connect, log in, one command, close; one after the other.
+        case visit
+        case warm, exec, idle
+    }
 
     enum Engine: String, ExpressibleByArgument, CaseIterable {
         /// The SSH module alone.
@@ -72,6 +77,7 @@ struct MeasuredClient: AsyncParsableCommand {
             try await workload.warm(shells, count: self.count, command: self.command)
             measurement = self.measurement(since: start, rssBefore: rss)
             await Self.close(shells.map(\.connection))
+        case .visit: throw ValidationError("Visits are for devices.")
         case .exec:
             let connections = try await workload.connections(self.sessions)
             start = .now
@@ -90,17 +96,22 @@ struct MeasuredClient: AsyncParsableCommand {
     private func measureDevices(_ devices: SimulatedDevices, _ logger: Logger) async throws -> Measurement {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: self.loops)
         let workload = try DeviceWorkload(devices, count: self.sessions, group: group, logger: logger)
+        // As above.
         if self.mode == .idle { _ = try await workload.sessions(1) }
+        if self.mode == .visit { _ = try await workload.visit(count: 1, command: self.command) }
         let rss = ResourceUsage.residentBytes() ?? 0
         var start = ResourceUsage.now
+        var times: [Double] = []
         switch self.mode {
         case .connect:
             try await workload.connect(count: self.count, inFlight: self.sessions)
+        case .visit:
+            times = try await workload.visit(count: self.count, command: self.command)
         case .warm:
             let sessions = try await workload.sessions(self.sessions)
             start = .now
             if self.engine != .deviceSession {
-                try await workload.runThroughClient(
+                times = try await workload.runThroughClient(
                     sessions, count: self.count, command: self.command, onLoops: self.engine == .deviceClientLoop)
             } else {
                 let command = DeviceCommand(self.command, waitsForEcho: self.waitsForEcho)
@@ -109,7 +120,8 @@ struct MeasuredClient: AsyncParsableCommand {
         case .exec: throw ValidationError("Devices run commands in a shell or on exec channels as their platform says.")
         case .idle: _ = try await workload.sessions(self.sessions)
         }
-        let measurement = self.measurement(since: start, rssBefore: rss)
+        var measurement = self.measurement(since: start, rssBefore: rss)
+        if !times.isEmpty { measurement.p50Seconds = times.median }
         await workload.client.close()
         try await group.shutdownGracefully()
         return measurement

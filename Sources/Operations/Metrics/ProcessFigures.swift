@@ -12,13 +12,17 @@ struct ProcessFigures: Sendable {
     var processorSeconds = 0.0
     var startTime = Self.started
 
+    /// In bytes; nothing where the system doesn't tell.
+    static var memory: (virtual: Int, resident: Int) {
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return (0, 0) }
+        let pages = text.split(separator: " ").compactMap { Int($0) }
+        return pages.count >= 2 ? (pages[0] * page, pages[1] * page) : (0, 0)
+    }
+
     static func current() -> ProcessFigures {
         var figures = ProcessFigures()
-        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-        if let memory = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) {
-            let pages = memory.split(separator: " ").compactMap { Int($0) }
-            if pages.count >= 2 { (figures.virtualBytes, figures.residentBytes) = (pages[0] * page, pages[1] * page) }
-        }
+        (figures.virtualBytes, figures.residentBytes) = Self.memory
         // The folder that is being read is open as well.
         figures.openFiles = max(0, (Self.names(in: "/proc/self/fd") ?? 1) - 1)
         figures.threads = Self.names(in: "/proc/self/task") ?? 0
@@ -26,13 +30,15 @@ struct ProcessFigures: Sendable {
         if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
             figures.maximumFiles = Int(clamping: limit.rlim_cur)
         }
-        var usage = rusage()
-        if getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 {
-            figures.processorSeconds = [usage.ru_utime, usage.ru_stime].reduce(0) {
-                $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
-            }
-        }
+        figures.processorSeconds = Self.processor
         return figures
+    }
+
+    /// Seconds of processor time so far.
+    static var processor: Double {
+        var usage = rusage()
+        guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
+        return [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
     }
 
     /// Names alone: to look at each file, as Foundation's functions do, costs a thousand times more with 10,000 sockets.

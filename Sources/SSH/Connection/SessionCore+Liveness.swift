@@ -13,9 +13,14 @@ extension SessionCore {
         self.scheduleWatch()
     }
 
+    /// Ends of periods lie on a grid, the same for all connections: a loop with thousands of them wakes once for all that are due, not once for each, and
+    /// their answers come together too. The grid is fine enough that no turn is long, and early rather than late, so that the bound holds.
     private func scheduleWatch() {
         guard case .open = self.phase, let period = self.liveness?.period else { return }
-        self.watchTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(period)) { [weak self] in
+        let grid = max(1, UInt64(TimeAmount(period).nanoseconds) / 128)
+        let due = (NIODeadline.now() + TimeAmount(period)).uptimeNanoseconds / grid * grid
+        self.watchTimer = self.eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(due)) {
+            [weak self] in
             self?.watch()
             self?.scheduleWatch()
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Lab
+import NIOCore
 
 /// Simulated devices in one or several processes of `tether-lab`, and one inventory of all.
 struct DeviceFarms: Sendable {
@@ -96,9 +97,18 @@ struct DeviceFarms: Sendable {
         return counters
     }
 
-    /// Makes a device faulty; `none` heals it. Only with one process.
-    func setFault(_ fault: String, of device: String) async throws {
-        for farm in self.farms { _ = try await self.order(farm, ["fault", device, fault]) }
+    /// Makes devices faulty; `none` heals them. Only with one process.
+    func setFault(_ fault: String, of devices: [String]) async throws {
+        for device in devices {
+            for farm in self.farms { _ = try await self.order(farm, ["fault", device, fault]) }
+        }
+    }
+
+    /// Cuts devices' connections. Only with one process.
+    func dropConnections(of devices: [String]) async throws {
+        for device in devices {
+            for farm in self.farms { _ = try await self.order(farm, ["drop", device]) }
+        }
     }
 
     /// Waits until so many sessions are open.
@@ -124,7 +134,10 @@ struct DeviceFarms: Sendable {
     }
 
     private func order(_ farm: Farm, _ words: [String]) async throws -> String {
-        try await ChildProcess(try SiblingProgram.url("tether-lab"), ["control", farm.control] + words)
-            .output(within: .seconds(30))
+        guard let colon = farm.control.lastIndex(of: ":"), let port = Int(farm.control[colon...].dropFirst()) else {
+            throw BenchmarkError("\(farm.control) is no address of a control port")
+        }
+        return try await ControlServer.send(
+            words.joined(separator: " "), host: String(farm.control[..<colon]), port: port, timeout: .seconds(30))
     }
 }

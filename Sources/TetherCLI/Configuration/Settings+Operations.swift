@@ -16,7 +16,7 @@ struct OperationsParts {
 
     /// To be started before the worker, and so to be ended after it.
     func services(for worker: TetherWorker) -> [any Service] {
-        var services: [any Service] = []
+        var services: [any Service] = [FreedMemory()]
         if let exporter { services.append(exporter) }
         if let server {
             let loops = LoopWatch(worker.eventLoops, metrics: self.registry)

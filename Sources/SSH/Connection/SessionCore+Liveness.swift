@@ -15,9 +15,9 @@ extension SessionCore {
 
     private func scheduleWatch() {
         guard case .open = self.phase, let period = self.liveness?.period else { return }
-        self.watchTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(period)) { [weak self] in
-            self?.watch()
-            self?.scheduleWatch()
+        self.watchTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(period)) {
+            self.watch()
+            self.scheduleWatch()
         }
     }
 

@@ -48,8 +48,6 @@ final class SessionChannel {
         case ended
     }
 
-    /// Bytes taken from libssh2 at a time: the largest data packet.
-    static let readSize = Int(LIBSSH2_CHANNEL_PACKET_DEFAULT)
     /// Bytes that may wait for the server to take them.
     static let maximumOutgoing = 16 * 1024 * 1024
 
@@ -59,7 +57,8 @@ final class SessionChannel {
     private var handle: LibSSH2Channel?
     private var outgoing = ByteBuffer()
     private var owesEndOfFile = false
-    private var timer: Scheduled<Void>?
+    /// When the program has to run; `nil` once it does, and for a tunnel, whose owner has a timer of its own.
+    private(set) var startDeadline: NIODeadline?
     private var refusal: String?
     private var isPaused = false
 
@@ -149,15 +148,14 @@ final class SessionChannel {
     // MARK: - What the core drives
 
     /// Bounds the time until the program runs.
-    func startTimer() {
-        let bound = self.core.configuration.timeouts.channel
-        self.timer = self.core.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(bound)) { [weak self] in
-            guard let self else { return }
-            let words =
-                self.refusal.map { "refused a channel: \($0)" }
-                ?? "did not answer the request for a channel within \(bound.brief)"
-            self.finish(.failed(SSHError(.channelRefused, "\(self.core.endpoint) \(words).")))
-        }
+    func mustStart(by deadline: NIODeadline) { self.startDeadline = deadline }
+
+    /// The program doesn't run, and the time for that is over.
+    func startTimedOut() {
+        let words =
+            self.refusal.map { "refused a channel: \($0)" }
+            ?? "did not answer the request for a channel within \(self.core.configuration.timeouts.channel.brief)"
+        self.finish(.failed(SSHError(.channelRefused, "\(self.core.endpoint) \(words).")))
     }
 
     func isBeingOpened() { self.phase = .opening }
@@ -193,7 +191,9 @@ final class SessionChannel {
         case .starting:
             switch self.request {
             case .shell: return self.follow(handle.startShell(), "a shell") { self.hasStarted() }
-            case .command(let text), .program(let text):
+            case .command(let text):
+                return self.startCommand(handle, text)
+            case .program(let text):
                 return self.follow(handle.execute(text), "the command") { self.hasStarted() }
             case .tunnel: return false
             case .subsystem(let name):
@@ -210,8 +210,7 @@ final class SessionChannel {
     func finish(_ end: End) {
         guard self.phase != .ended else { return }
         self.phase = .ended
-        self.timer?.cancel()
-        self.timer = nil
+        self.startDeadline = nil
         self.outgoing = ByteBuffer()
         let onEnd = self.onEnd
         self.onOutput = nil
@@ -228,9 +227,18 @@ final class SessionChannel {
 
     // MARK: - Running
 
+    /// A command has no input; one that reads would wait for ever. So the end of input follows the request at once, as with OpenSSH's
+    /// client whose standard input is empty: one segment on the way instead of two.
+    private func startCommand(_ handle: LibSSH2Channel, _ text: String) -> Bool {
+        let progress = handle.execute(text)
+        if self.owesEndOfFile, case .pending = progress, case .ready = handle.sendEndOfFile() {
+            self.owesEndOfFile = false
+        }
+        return self.follow(progress, "the command") { self.hasStarted() }
+    }
+
     private func hasStarted() {
-        self.timer?.cancel()
-        self.timer = nil
+        self.startDeadline = nil
         self.phase = .running
         let onStart = self.onStart
         self.onStart = nil
@@ -240,7 +248,6 @@ final class SessionChannel {
     private func run(_ handle: LibSSH2Channel) -> Bool {
         var hasMoved = self.writeOutgoing()
         if self.owesEndOfFile, self.outgoing.readableBytes == 0, self.phase == .running {
-            // A command has no input; one that reads would wait for ever.
             hasMoved =
                 self.follow(handle.sendEndOfFile(), "the end of input") { self.owesEndOfFile = false } || hasMoved
         }
@@ -264,26 +271,30 @@ final class SessionChannel {
     }
 
     private func read(_ handle: LibSSH2Channel, _ stream: Int32) -> Bool {
-        withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { scratch in
-            var hasMoved = false
-            // libssh2 takes in all packets that there are before it looks for data: a buffer that isn't full has emptied the stream.
-            var isDry = false
-            while !isDry, self.phase == .running, !self.isPaused {
-                switch handle.read(stream: stream, into: scratch) {
-                case .pending, .ready(0):
-                    return hasMoved
-                case .failed(let failure):
-                    self.fail(failure, "to be read")
-                    return true
-                case .ready(let count):
-                    hasMoved = true
-                    defer { isDry = count < scratch.count }
-                    let piece = ByteBuffer(bytes: UnsafeRawBufferPointer(rebasing: scratch[..<count]))
-                    self.onOutput?(stream == LibSSH2Channel.standardOutput ? .standardOutput : .standardError, piece)
-                }
+        var hasMoved = false
+        while self.phase == .running, !self.isPaused {
+            switch ReadBuffer.read(handle, stream: stream) {
+            case .pending:
+                guard self.takesRest(handle) else { return hasMoved }
+            case .failed(let failure):
+                self.fail(failure, "to be read")
+                return true
+            case .ready(let piece):
+                let count = piece.readableBytes
+                guard count > 0 else { return hasMoved }
+                hasMoved = true
+                self.onOutput?(stream == LibSSH2Channel.standardOutput ? .standardOutput : .standardError, piece)
+                // libssh2 takes in all packets that there are before it looks for data: a buffer that isn't full has emptied the stream.
+                guard count == ReadBuffer.size || self.takesRest(handle) else { return hasMoved }
             }
-            return hasMoved
         }
+        return hasMoved
+    }
+
+    /// Goes on with the end of the input, unless that may hold SSH_MSG_DISCONNECT while there is something else to be dealt with first: unread data
+    /// on another stream, or the orderly end of the channel.
+    private func takesRest(_ handle: LibSSH2Channel) -> Bool {
+        !self.hasStandardError && !handle.isAtEnd && self.core.releaseRest(to: self)
     }
 
     /// Hands waiting bytes to libssh2, as far as the window and the socket allow. `true` if any went.
@@ -295,14 +306,15 @@ final class SessionChannel {
                 self.core.hasMoreOutput = true
                 return hasMoved
             }
-            switch handle.write(&self.outgoing) {
+            switch handle.write(self.outgoing) {
             case .pending, .ready(0):
                 return hasMoved
             case .failed(let failure):
                 self.fail(failure, "input")
                 return true
-            case .ready:
+            case .ready(let count):
                 hasMoved = true
+                self.outgoing.moveReaderIndex(forwardBy: count)
                 if self.outgoing.readableBytes == 0 { self.onDrain?() }
             }
         }

@@ -18,19 +18,23 @@ protocol ByteTransport: AnyObject {
 /// A TCP connection whose channel handler is the session.
 final class SocketTransport: ByteTransport {
     private let context: ChannelHandlerContext
+    private let channel: any Channel
 
-    init(_ context: ChannelHandlerContext) { self.context = context }
+    init(_ context: ChannelHandlerContext) {
+        self.context = context
+        self.channel = context.channel
+    }
 
-    var isActive: Bool { self.context.channel.isActive }
-    var isWritable: Bool { self.context.channel.isWritable }
+    var isActive: Bool { self.channel.isActive }
+    var isWritable: Bool { self.channel.isWritable }
 
     func write(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>?) {
         self.context.writeAndFlush(NIOAny(bytes), promise: promise)
     }
 
     func setReading(_ isReading: Bool) {
-        try? self.context.channel.syncOptions?.setOption(.autoRead, value: isReading)
+        try? self.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
-    func close() { self.context.channel.close(promise: nil) }
+    func close() { self.channel.close(promise: nil) }
 }

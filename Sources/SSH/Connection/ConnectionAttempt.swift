@@ -22,6 +22,7 @@ final class ConnectionAttempt {
     private var completion: ((Result<Established, SSHError>) -> Void)?
     private var outcome: Result<Established, SSHError>?
     private var core: SessionCore?
+    /// Bounds the opening of the tunnel; a socket has its own.
     private var timer: Scheduled<Void>?
 
     /// - Parameter jumpHost: the session to go through, on the same event loop.
@@ -43,11 +44,6 @@ final class ConnectionAttempt {
             return
         }
         self.completion = completion
-        let bound = self.configuration.timeouts.connect
-        self.timer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(bound)) {
-            self.finish(
-                .failure(TransportBootstrap.timedOut(self.configuration.host, self.configuration.port, bound)))
-        }
         if let jumpHost {
             self.openTunnel(jumpHost)
         } else {
@@ -56,6 +52,11 @@ final class ConnectionAttempt {
     }
 
     private func openTunnel(_ jumpHost: SSHConnection) {
+        let bound = self.configuration.timeouts.connect
+        self.timer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(bound)) {
+            self.finish(
+                .failure(TransportBootstrap.timedOut(self.configuration.host, self.configuration.port, bound)))
+        }
         let tunnel = TunnelTransport(through: jumpHost, to: self.configuration.host, port: self.configuration.port)
         self.tunnel = tunnel
         tunnel.open { result in

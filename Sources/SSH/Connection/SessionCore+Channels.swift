@@ -30,8 +30,33 @@ extension SessionCore {
         self.waiting.append(channel)
         self.flushAtOnce()
         // A tunnel's owner has a timer of its own: it is part of a connection attempt.
-        if !channel.request.isTunnel { channel.startTimer() }
+        if !channel.request.isTunnel { self.boundStart(of: channel) }
         self.pump()
+    }
+
+    /// Gives up a channel whose program doesn't run in time.
+    ///
+    /// The bound is the same for all channels, so that they become due in the order in which they were put in line, and one timer serves them all. It
+    /// isn't cancelled when a program runs: a timer for each command of thousands of sessions would cost more than the few that find nothing to do.
+    private func boundStart(of channel: SessionChannel) {
+        let deadline = self.eventLoop.now + TimeAmount(self.configuration.timeouts.channel)
+        channel.mustStart(by: deadline)
+        if self.channelTimer == nil { self.scheduleChannelTimer(deadline) }
+    }
+
+    private func scheduleChannelTimer(_ deadline: NIODeadline) {
+        self.channelTimer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            for channel in self.starting where channel.startDeadline.map({ $0 <= deadline }) ?? false {
+                channel.startTimedOut()
+            }
+            self.channelTimer = nil
+            if let next = self.starting.compactMap(\.startDeadline).min() { self.scheduleChannelTimer(next) }
+        }
+    }
+
+    /// All channels whose program may not run yet.
+    private var starting: [SessionChannel] {
+        self.waiting + [self.opening?.owner].compactMap { $0 } + self.channels
     }
 
     /// Whether channels may give libssh2 more to send.
@@ -46,11 +71,12 @@ extension SessionCore {
     func stepChannels() {
         var hasMoved = true
         while hasMoved, case .open = self.phase {
-            if self.hasOneRunningChannel {
-                hasMoved = self.channels[0].advance()
+            if let channel = self.onlyRunningChannel {
+                hasMoved = channel.advance()
                 // It goes as far as it can in one go; only what its owner has begun meanwhile needs another.
-                if self.hasOneRunningChannel { break }
-                continue
+                guard self.onlyRunningChannel != nil else { continue }
+                if self.question == nil { return }
+                break
             }
             hasMoved = self.stepOpening()
             for channel in self.channels where channel.advance() { hasMoved = true }
@@ -61,9 +87,21 @@ extension SessionCore {
     }
 
     /// The usual case: there is nothing to do but to serve one shell or command.
-    private var hasOneRunningChannel: Bool {
-        self.channels.count == 1 && self.channels[0].phase == .running && self.opening == nil && self.waiting.isEmpty
-            && self.closing.isEmpty
+    var onlyRunningChannel: SessionChannel? {
+        guard self.channels.count == 1, self.waiting.isEmpty, self.closing.isEmpty, self.opening == nil else {
+            return nil
+        }
+        let channel = self.channels[0]
+        return channel.phase == .running ? channel : nil
+    }
+
+    /// Releases the end of the input (see ``heldBack``) to the only channel, which has read everything before it. `false` if there is none.
+    func releaseRest(to channel: SessionChannel) -> Bool {
+        guard let wire = self.session?.wire, wire.released == 0, wire.inbound.readableBytes > 0,
+            self.onlyRunningChannel === channel
+        else { return false }
+        wire.released = wire.inbound.readableBytes
+        return true
     }
 
     private func stepOpening() -> Bool {
@@ -180,9 +218,7 @@ extension SessionCore {
     private func pumpByParkedChannel() {
         guard self.channels.isEmpty, self.opening == nil, let handle = self.parked?.handle else { return }
         // The size is that of all other reads: the library then has no reason to enlarge the window of a closed channel.
-        let result = withUnsafeTemporaryAllocation(byteCount: SessionChannel.readSize, alignment: 16) { scratch in
-            handle.read(stream: LibSSH2Channel.standardOutput, into: scratch)
-        }
+        let result = ReadBuffer.read(handle, stream: LibSSH2Channel.standardOutput)
         if case .failed(let failure) = result, failure.endsSession {
             self.shutDown(reason: self.sessionFailed(failure))
         }

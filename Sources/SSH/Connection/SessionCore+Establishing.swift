@@ -34,8 +34,7 @@ extension SessionCore {
 
     private func startTimer(_ bound: Duration, _ error: @escaping (SessionCore) -> SSHError) {
         self.phaseTimer?.cancel()
-        self.phaseTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(bound)) { [weak self] in
-            guard let self else { return }
+        self.phaseTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(bound)) {
             self.shutDown(reason: error(self))
         }
     }

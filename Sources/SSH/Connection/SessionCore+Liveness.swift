@@ -20,9 +20,8 @@ extension SessionCore {
         let grid = max(1, UInt64(TimeAmount(period).nanoseconds) / 128)
         let due = (NIODeadline.now() + TimeAmount(period)).uptimeNanoseconds / grid * grid
         self.watchTimer = self.eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(due)) {
-            [weak self] in
-            self?.watch()
-            self?.scheduleWatch()
+            self.watch()
+            self.scheduleWatch()
         }
     }
 

@@ -61,13 +61,15 @@ final class SessionCore: ChannelInboundHandler {
     /// Whether the next opening waits until the server has confirmed a close.
     var opensAfterClose = false
     var watchTimer: Scheduled<Void>?
+    /// Due when a channel's program has to run.
+    var channelTimer: Scheduled<Void>?
     var liveness: Liveness?
     /// Whether anything has come from the peer since this was last set to `false`.
     var hasHeard = false
     /// The channel on which the server has been asked for a sign of life, and hasn't answered yet.
     var question: LibSSH2Channel?
 
-    // Pumping.
+    // Pumping. Timers hold the core: a weak reference to it would make every use of it dearer, and the end of the connection cancels them.
     private var isPumping = false
     private var needsPump = false
     /// Whether a channel has bytes to send that had no room.
@@ -194,11 +196,14 @@ final class SessionCore: ChannelInboundHandler {
         repeat {
             self.needsPump = false
             self.hasMoreOutput = false
+            var isThrough = false
             if case .open = self.phase, let wire = self.session?.wire, wire.inbound.readableBytes > Self.heldBack {
                 wire.released = wire.inbound.readableBytes - Self.heldBack
                 self.stepChannels()
+                // An only channel takes the end too, and then there is nothing else to be done.
+                isThrough = wire.inbound.readableBytes == 0 && self.onlyRunningChannel != nil
             }
-            self.step()
+            if !isThrough { self.step() }
             self.flush()
         } while self.session != nil && (self.needsPump || (self.hasMoreOutput && self.takesOutput))
     }
@@ -248,8 +253,8 @@ final class SessionCore: ChannelInboundHandler {
         case .afterTurn:
             // The waiting task was put in line before this.
             self.flushing = .arranged
-            self.eventLoop.assumeIsolated().execute { [weak self] in
-                guard let self, case .arranged = self.flushing else { return }
+            self.eventLoop.assumeIsolated().execute {
+                guard case .arranged = self.flushing else { return }
                 self.flushing = .atOnce
                 self.flushAfterWrite()
             }
@@ -341,6 +346,8 @@ final class SessionCore: ChannelInboundHandler {
         self.phaseTimer = nil
         self.watchTimer?.cancel()
         self.watchTimer = nil
+        self.channelTimer?.cancel()
+        self.channelTimer = nil
         self.closeSocket(after: lastWords)
 
         let channels = self.channels + self.waiting + [self.opening?.owner].compactMap { $0 }

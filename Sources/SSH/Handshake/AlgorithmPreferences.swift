@@ -52,25 +52,45 @@ enum AlgorithmPreferences {
     private static let standard = preferences(.standard)
     private static let legacy = preferences(.legacy)
 
-    private static func preferences(_ profile: AlgorithmProfile) -> [(kind: Int32, names: [String])] {
-        self.kinds.map { kind, names in
-            let supported = LibSSH2Library.supported[kind] ?? []
-            return (kind, names.of(profile).filter(supported.contains))
+    /// Put together once, for all sessions.
+    private struct Preference: Sendable {
+        let kind: Int32
+        let names: [String]
+        /// As libssh2 takes them.
+        let list: String
+
+        init(_ kind: Int32, _ names: [String]) {
+            self.kind = kind
+            self.names = names
+            self.list = names.joined(separator: ",")
         }
+    }
+
+    private static func preferences(_ profile: AlgorithmProfile) -> [Preference] {
+        let hostKeys = self.hostKeyOrder(
+            profile, known: [], supported: LibSSH2Library.supported[LIBSSH2_METHOD_HOSTKEY] ?? [])
+        return self.kinds.map { kind, names in
+            let supported = LibSSH2Library.supported[kind] ?? []
+            return Preference(kind, names.of(profile).filter(supported.contains))
+        } + [Preference(LIBSSH2_METHOD_HOSTKEY, hostKeys)]
     }
 
     /// The names offered for key exchange, ciphers and MACs, each list best first.
     static func names(_ profile: AlgorithmProfile) -> [[String]] {
-        (profile == .legacy ? self.legacy : self.standard).map(\.names)
+        (profile == .legacy ? self.legacy : self.standard).filter { $0.kind != LIBSSH2_METHOD_HOSTKEY }.map(\.names)
     }
 
     /// Sets all preferences of a session.
     ///
     /// - Parameter known: the key types (names as in ``HostKey/algorithm``) that are known for the host.
     static func apply(_ profile: AlgorithmProfile, to session: LibSSH2Session, knownHostKeys known: [String]) {
-        for (kind, names) in profile == .legacy ? self.legacy : self.standard { session.setPreference(kind, names) }
+        for preference in profile == .legacy ? self.legacy : self.standard {
+            session.setPreference(preference.kind, preference.list)
+        }
+        guard !known.isEmpty else { return }
         let supported = LibSSH2Library.supported[LIBSSH2_METHOD_HOSTKEY] ?? []
-        session.setPreference(LIBSSH2_METHOD_HOSTKEY, self.hostKeyOrder(profile, known: known, supported: supported))
+        let order = self.hostKeyOrder(profile, known: known, supported: supported)
+        session.setPreference(LIBSSH2_METHOD_HOSTKEY, order.joined(separator: ","))
     }
 
     /// The host key algorithms to offer: those whose keys are known first, so that a server with several shows one that can be

@@ -35,13 +35,14 @@ package struct PolicyHostKeyVerifier: HostKeyVerifier {
     }
 
     package func verify(_ key: HostKey, host: String, port: Int) throws(SSHError) {
-        let shown = "\(key.algorithm) \(key.fingerprint)"
-        let endpoint = Endpoint(host, port)
+        // Both are wanted when a key is not accepted, which is rare.
+        var shown: String { "\(key.algorithm) \(key.fingerprint)" }
+        var endpoint: Endpoint { Endpoint(host, port) }
         let judgement: KnownHosts.Judgement
         switch self.check {
         case .off: return
         case .strict: judgement = self.knownHosts.judge(key, host: host, port: port)
-        case .acceptNew: judgement = self.acceptNew(key, host: host, port: port, shown: shown)
+        case .acceptNew: judgement = self.acceptNew(key, host: host, port: port)
         }
         switch judgement {
         case .known:
@@ -63,12 +64,14 @@ package struct PolicyHostKeyVerifier: HostKeyVerifier {
         }
     }
 
-    private func acceptNew(_ key: HostKey, host: String, port: Int, shown: String) -> KnownHosts.Judgement {
+    private func acceptNew(_ key: HostKey, host: String, port: Int) -> KnownHosts.Judgement {
         let before = self.knownHosts.judge(key, host: host, port: port)
         guard before == .unknown else { return before }
         let (judgement, failure) = self.knownHosts.learn(key, host: host, port: port)
         guard judgement == .known else { return judgement }
-        self.logger.info("Host key learned", metadata: ["host": "\(Endpoint(host, port))", "key": "\(shown)"])
+        self.logger.info(
+            "Host key learned",
+            metadata: ["host": "\(Endpoint(host, port))", "key": "\(key.algorithm) \(key.fingerprint)"])
         if let failure { self.logger.warning("\(failure)") }
         self.learned?(key, host, port)
         return judgement

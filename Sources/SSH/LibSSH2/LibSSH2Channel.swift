@@ -67,13 +67,11 @@ final class LibSSH2Channel {
         return .failed(self.session.lastFailure(Int32(truncatingIfNeeded: count)))
     }
 
-    /// Writes the head of `buffer` and moves its reader index. After `.pending` the next call must begin with the same bytes.
-    func write(_ buffer: inout ByteBuffer) -> LibSSH2Progress<Int> {
-        var count = 0
-        buffer.readWithUnsafeReadableBytes { bytes in
-            count = libssh2_channel_write_ex(
+    /// Writes the head of `buffer`, so many bytes. After `.pending` the next call must begin with the same bytes.
+    func write(_ buffer: ByteBuffer) -> LibSSH2Progress<Int> {
+        let count = buffer.withUnsafeReadableBytes { bytes in
+            libssh2_channel_write_ex(
                 self.handle, 0, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
-            return max(0, count)
         }
         if count >= 0 { return .ready(count) }
         if count == Int(LIBSSH2_ERROR_EAGAIN) { return .pending }

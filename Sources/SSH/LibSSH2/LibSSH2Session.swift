@@ -34,9 +34,11 @@ final class LibSSH2Session {
     }
 
     /// Sets the algorithms to offer, best first. Only names that the library supports may be given: it mishandles others.
-    func setPreference(_ kind: Int32, _ names: [String]) {
+    ///
+    /// - Parameter names: with commas in between.
+    func setPreference(_ kind: Int32, _ names: String) {
         guard !names.isEmpty else { return }
-        libssh2_session_method_pref(self.handle, kind, names.joined(separator: ","))
+        libssh2_session_method_pref(self.handle, kind, names)
     }
 
     func handshake() -> LibSSH2Progress<Void> {

@@ -24,8 +24,9 @@ struct SSHWorkload: Sendable {
             for lane in 0..<inFlight {
                 let loop = LoopTask(self.group.next())
                 tasks.addTask {
-                    for index in stride(from: lane, to: count, by: inFlight) {
-                        try await loop.run {
+                    // As the reference program, on one thread from the first to the last.
+                    try await loop.run {
+                        for index in stride(from: lane, to: count, by: inFlight) {
                             let connection = try await self.open(index, on: loop.eventLoop)
                             _ = try await PromptShell.open(on: connection)
                             await connection.close()

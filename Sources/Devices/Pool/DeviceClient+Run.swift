@@ -1,3 +1,5 @@
+import Dialogue
+
 extension DeviceClient {
     /// Runs one command on a device of the inventory (or an ad-hoc `user@host:port`). Opens the session on first use; tries again only
     /// what provably did not reach the device, and what only reads if its session was lost: `general.connection_retries` attempts in all,
@@ -17,14 +19,8 @@ extension DeviceClient {
         timeout: Duration? = nil,
         credential: Credential? = nil
     ) async throws(DeviceError) -> CommandResult {
-        let device = try self.device(named: device)
-        // By the platform's list; in doubt a command is a change.
-        let isRead = self.isReadOnly(command, platform: device.platform)
-        let command = DeviceCommand(command, timeout: timeout, waitsForEcho: !isRead)
-        return try await self.perform(on: device, credential: credential, isRead: isRead) {
-            session throws(DeviceError) in
-            try await session.runAlone(command)
-        }
+        try await self.run(
+            device, DeviceCommand(command, timeout: timeout), choosesGate: true, credential: credential)
     }
 
     /// Runs one command, with all that a ``DeviceCommand`` can say about it.
@@ -33,13 +29,42 @@ extension DeviceClient {
         _ command: DeviceCommand,
         credential: Credential? = nil
     ) async throws(DeviceError) -> CommandResult {
-        let device = try self.device(named: device)
-        let isRead =
-            command.mode == nil && command.answers.isEmpty && !command.endsSession
-            && self.isReadOnly(command.text, platform: device.platform)
-        return try await self.perform(on: device, credential: credential, isRead: isRead) {
-            session throws(DeviceError) in
-            try await session.runAlone(command)
+        try await self.run(device, command, choosesGate: false, credential: credential)
+    }
+
+    /// - Parameter choosesGate: Whether the return key waits for the echo as the platform's list of what only reads says: in doubt a command is a change.
+    private func run(
+        _ name: String,
+        _ command: DeviceCommand,
+        choosesGate: Bool,
+        credential: Credential?
+    ) async throws(DeviceError) -> CommandResult {
+        var command = command
+        var failure: DeviceError?
+        // Nearly always the session is open, and nothing has to be looked up.
+        if credential == nil, let lease = self.pool.leaseKnown(name) {
+            defer { self.pool.release(lease) }
+            if choosesGate { command.waitsForEcho = !lease.session.plan.platform.isRead(command) }
+            do throws(DeviceError) {
+                return try await lease.session.runAlone(command, isLeased: true)
+            } catch {
+                failure = error
+            }
+        }
+        let generation = self.pool.generation
+        let device: Device
+        do throws(DeviceError) {
+            device = try self.device(named: name)
+        } catch {
+            throw failure ?? error
+        }
+        let isRead = self.library.platform(named: device.platform)?.isRead(command) ?? false
+        if choosesGate { command.waitsForEcho = !isRead }
+        return try await self.perform(
+            on: device, generation: name == device.name ? generation : nil, credential: credential, isRead: isRead,
+            after: failure
+        ) { session throws(DeviceError) in
+            try await session.runAlone(command, isLeased: true)
         }
     }
 
@@ -50,25 +75,30 @@ extension DeviceClient {
         isRead: Bool = false,
         _ body: (DeviceSession) async throws(DeviceError) -> Result
     ) async throws(DeviceError) -> Result {
-        try await self.perform(on: try self.device(named: name), credential: credential, isRead: isRead, body)
+        try await self.perform(
+            on: try self.device(named: name), generation: nil, credential: credential, isRead: isRead, after: nil, body)
     }
 
     /// Runs `body` on a device's session; again on a new one, if it throws an error that may pass and says that nothing reached the device, or
     /// if it only reads and its session was lost.
+    ///
+    /// - Parameters:
+    ///   - generation: Of the inventory, read before it was asked for the device; `nil` when the device isn't simply one of the inventory.
+    ///   - failure: How a first attempt has ended.
     private func perform<Result: Sendable>(
         on device: Device,
+        generation: UInt64?,
         credential: Credential?,
         isRead: Bool,
+        after failure: DeviceError?,
         _ body: (DeviceSession) async throws(DeviceError) -> Result
     ) async throws(DeviceError) -> Result {
         let general = self.inventory.general
         let backoff = Backoff(base: general.retryDelay)
+        var failure = failure
         var attempt = 1
         while true {
-            do throws(DeviceError) {
-                guard let credential else { return try await self.withSession(for: device, body) }
-                return try await self.inTemporarySession(device, credential, body)
-            } catch {
+            if let error = failure {
                 let mayRunAgain = error.delivery == .notSent || (isRead && error.code == "session.lost")
                 guard mayRunAgain, !error.sessionIsInStep, error.isRetriable, attempt < general.connectionRetries
                 else { throw error }
@@ -85,6 +115,14 @@ extension DeviceClient {
                     throw DeviceError.cancelled(device.name)
                 }
                 attempt += 1
+            }
+            do throws(DeviceError) {
+                guard let credential else {
+                    return try await self.withSession(for: device, generation: generation, body)
+                }
+                return try await self.inTemporarySession(device, credential, body)
+            } catch {
+                failure = error
             }
         }
     }
@@ -119,5 +157,12 @@ extension DeviceClient {
                 "there is no device \(quoted(expression)) in the inventory, and it is no address (`user@host:port`)"
                 + Suggestion.sentence(close)
         )
+    }
+}
+
+extension PlatformDefinition {
+    /// Whether a command only reads, by the platform's list of such commands, and asks for nothing besides.
+    fileprivate func isRead(_ command: DeviceCommand) -> Bool {
+        command.mode == nil && command.answers.isEmpty && !command.endsSession && self.isReadOnly(command.text)
     }
 }

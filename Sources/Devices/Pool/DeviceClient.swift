@@ -20,7 +20,7 @@ import SSH
 /// A client that wasn't made by `withClient` is ended with `shutDown()`.
 public final class DeviceClient: Sendable {
     let logger: Logger
-    private let library: PlatformLibrary
+    let library: PlatformLibrary
     private let credentials: CredentialResolver
     private let secrets: SecretStore
     private let fetcher: SecretFetcher
@@ -185,9 +185,10 @@ public final class DeviceClient: Sendable {
     /// Runs `body` with the device's persistent session, which is not closed for want of use as long as it runs.
     package func withSession<Result>(
         for device: Device,
+        generation: UInt64? = nil,
         _ body: (DeviceSession) async throws(DeviceError) -> Result
     ) async throws(DeviceError) -> Result {
-        let lease = try await self.pool.lease(device.name, SessionTarget(device: device))
+        let lease = try await self.pool.lease(device.name, SessionTarget(device: device), generation: generation)
         defer { self.pool.release(lease) }
         return try await body(lease.session)
     }
@@ -302,6 +303,7 @@ public final class DeviceClient: Sendable {
             defer { current = inventory }
             return current
         }
+        self.pool.inventoryChanged()
         self.gate.setDomains(inventory.authDomains)
         if self.fetcher.setVault(inventory.vault) {
             self.secrets.forget { location in if case .vault = location.place { true } else { false } }

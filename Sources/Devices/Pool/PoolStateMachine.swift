@@ -54,6 +54,8 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         var attempt: Attempt = 0
         /// What the connection was opened for.
         var identity: Identity
+        /// In this generation of the identities, that is what the key stands for; 0 as long as nobody has found out.
+        var generation: UInt64 = 0
         var uses = 0
         /// Given to nobody any more; closed for this reason when the last holder gives it back.
         var retiring: SessionCloseReason?
@@ -87,8 +89,10 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
             if self.attempt == attempt, case .open = self.state { true } else { false }
         }
 
-        mutating func lease(_ key: String, _ identity: Identity) -> (lease: Lease, isFirst: Bool)? {
-            guard case .open(let session) = self.state, !self.isRetiring, self.identity == identity else { return nil }
+        mutating func lease(
+            _ key: String, where isWanted: (inout Entry) -> Bool
+        ) -> (lease: Lease, isFirst: Bool)? {
+            guard case .open(let session) = self.state, !self.isRetiring, isWanted(&self) else { return nil }
             self.uses += 1
             return (Lease(key: key, attempt: self.attempt, session: session), self.uses == 1)
         }
@@ -108,6 +112,8 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     private var closing = 0
     private var lastAttempt: Attempt = 0
     private var hasIdleTimer = false
+    /// Counts the times that keys have come to stand for something else.
+    private(set) var generation: UInt64 = 1
     private(set) var isShutDown = false
 
     init(maximum: Int, idleTimeout: TimeAmount?) {
@@ -119,9 +125,30 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
     // MARK: Callers
 
     /// The open session, if it can be had at once.
-    mutating func leaseOpen(_ key: String, _ identity: Identity) -> Lease? {
+    ///
+    /// - Parameter generation: In which the identity is what the key stands for, as ``leaseKnown(_:)`` may take for granted then. `nil`: the identity is
+    ///   another one.
+    mutating func leaseOpen(_ key: String, _ identity: Identity, generation: UInt64? = nil) -> Lease? {
+        self.leaseOpen(key) { entry in
+            guard entry.identity == identity else { return false }
+            if let generation { entry.generation = generation }
+            return true
+        }
+    }
+
+    /// The open session of what the key stands for, if it can be had at once and has been asked for by its identity since that last changed: comparing
+    /// identities costs more than all the rest of a lease.
+    mutating func leaseKnown(_ key: String) -> Lease? {
+        let generation = self.generation
+        return self.leaseOpen(key) { $0.generation == generation }
+    }
+
+    /// Keys may stand for something else from now on.
+    mutating func identitiesChanged() { self.generation += 1 }
+
+    private mutating func leaseOpen(_ key: String, where isWanted: (inout Entry) -> Bool) -> Lease? {
         guard !self.isShutDown, let index = self.entries.index(forKey: key),
-            let lease = self.entries.values[index].lease(key, identity)
+            let lease = self.entries.values[index].lease(key, where: isWanted)
         else { return nil }
         if lease.isFirst { self.idle.remove(key) }
         return lease.lease
@@ -386,6 +413,7 @@ struct PoolStateMachine<Session: Sendable, Identity: Equatable & Sendable, Failu
         self.entries[key]?.state = .opening
         self.entries[key]?.attempt = self.lastAttempt
         self.entries[key]?.identity = identity
+        self.entries[key]?.generation = 0
         actions.append(.open(self.lastAttempt, key: key, identity: identity))
     }
 }

@@ -54,9 +54,15 @@ final class SessionPool: Sendable {
 
     /// The session under this key, opened if need be. Give it back with `release`.
     ///
-    /// - Parameter onlyIfWarm: Fails when the key isn't to be kept warm any more.
-    func lease(_ key: String, _ target: SessionTarget, onlyIfWarm: Bool = false) async throws(DeviceError) -> Lease {
-        if let lease = self.state.withLockedValue({ $0.machine.leaseOpen(key, target) }) { return lease }
+    /// - Parameters:
+    ///   - generation: Read before the target was looked up under the key in the inventory; `nil` when it is another target.
+    ///   - onlyIfWarm: Fails when the key isn't to be kept warm any more.
+    func lease(
+        _ key: String, _ target: SessionTarget, generation: UInt64? = nil, onlyIfWarm: Bool = false
+    ) async throws(DeviceError) -> Lease {
+        if let lease = self.state.withLockedValue({ $0.machine.leaseOpen(key, target, generation: generation) }) {
+            return lease
+        }
         let waiter = self.state.withLockedValue { state -> Machine.Waiter in
             state.lastWaiter += 1
             return state.lastWaiter
@@ -77,6 +83,15 @@ final class SessionPool: Sendable {
         }
         return try result.get()
     }
+
+    /// The open session of the inventory's device of this name, if it is known to be just that: without a look at the inventory.
+    func leaseKnown(_ name: String) -> Lease? { self.state.withLockedValue { $0.machine.leaseKnown(name) } }
+
+    /// Of the inventory; see `lease`.
+    var generation: UInt64 { self.state.withLockedValue { $0.machine.generation } }
+
+    /// The inventory has changed.
+    func inventoryChanged() { self.state.withLockedValue { $0.machine.identitiesChanged() } }
 
     func release(_ lease: Lease) {
         self.process { state, actions in state.machine.release(lease.key, lease.attempt, now: .now(), &actions) }

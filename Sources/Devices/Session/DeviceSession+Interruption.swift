@@ -100,7 +100,7 @@ extension DeviceSession {
         machine.closed(&actions)
         for action in actions {
             switch action {
-            case .output(let bytes): self.take(ByteBuffer(bytes: bytes))
+            case .output(let bytes): self.take(bytes)
             case .finished(let completion): self.completed(completion)
             default: break
             }

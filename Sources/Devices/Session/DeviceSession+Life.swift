@@ -63,6 +63,7 @@ extension DeviceSession {
         self.interruption?.timer?.cancel()
         self.interruption = nil
         self.stopDialogueTimer()
+        self.dialogueTimer?.scheduled.cancel()
         self.execution?.cancel()
         self.logger.debug(
             "session closing",
@@ -82,7 +83,7 @@ extension DeviceSession {
             self.tell(.closed)
         }
 
-        interrupted?.continuation.resume(
+        interrupted?.resume(
             returning: .failure(
                 running
                     ?? DeviceError(
@@ -90,7 +91,7 @@ extension DeviceSession {
             )
         )
         self.collected = []
-        for request in waiting { request.continuation.resume(returning: .failure(error)) }
+        for request in waiting { request.resume(returning: .failure(error)) }
         self.signOn?.resume(returning: .failure(error))
         self.signOn = nil
     }

@@ -12,6 +12,7 @@ extension DeviceSession {
         _ options: CommandOptions,
         turn: UInt64? = nil,
         isAlone: Bool = false,
+        isLeased: Bool = false,
         output: (@Sendable (ByteBuffer) -> Void)?
     ) async throws(DeviceError) -> CommandResult {
         guard !Task.isCancelled else { throw DeviceError.cancelled(self.device.name) }
@@ -19,35 +20,27 @@ extension DeviceSession {
             number += 1
             return number
         }
-        let eventLoop = self.eventLoop
-        let isCancelled = NIOLoopBoundBox.makeBoxSendingValue(false, eventLoop: eventLoop)
+        let request = PendingCommand(
+            id: id, turn: turn, kind: kind, command: command, options: options, isAlone: isAlone,
+            isLeased: isLeased, output: output)
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let request = PendingCommand(
-                    id: id, turn: turn, kind: kind, command: command, options: options, isAlone: isAlone,
-                    output: output, continuation: continuation, isCancelled: isCancelled)
-                self.onLoop { $0.add(request) }
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<PendingCommand.Answer, Never>) in
+                request.answer(to: continuation)
+                if self.eventLoop.inEventLoop {
+                    self.assumeIsolated { $0.add(request) }
+                } else {
+                    self.eventLoop.execute { self.assumeIsolated { $0.add(request) } }
+                }
             }
         } onCancel: {
-            eventLoop.execute {
-                isCancelled.value = true
-                self.assumeIsolated { $0.cancel(id) }
-            }
+            self.eventLoop.execute { self.assumeIsolated { $0.cancel(request) } }
         }
         return try result.get()
     }
 
-    private nonisolated func onLoop(_ body: @escaping @Sendable (isolated DeviceSession) -> Void) {
-        if self.eventLoop.inEventLoop {
-            self.assumeIsolated { body($0) }
-        } else {
-            self.eventLoop.execute { self.assumeIsolated { body($0) } }
-        }
-    }
-
     private func add(_ request: PendingCommand) {
-        guard !request.isCancelled.value else {
-            return request.continuation.resume(returning: .failure(DeviceError.cancelled(self.device.name)))
+        guard !request.isCancelled else {
+            return request.resume(returning: .failure(DeviceError.cancelled(self.device.name)))
         }
         do throws(DeviceError) {
             // In the meantime somebody has come with a command: that serves as well.
@@ -56,15 +49,15 @@ extension DeviceSession {
             if self.queue.running?.kind == .keepalive { self.setBusy(true) }
             self.startNext()
         } catch {
-            request.continuation.resume(returning: .failure(error))
+            request.resume(returning: .failure(error))
         }
     }
 
     /// Begins the next command if its turn has come, and tells the pool when work begins or ends.
     func startNext() {
         if let request = self.queue.startNext() {
-            // A session that is only kept alive is one that nobody uses.
-            if request.kind != .keepalive { self.setBusy(true) }
+            // A session that is only kept alive is one that nobody uses. Who holds a lease has told the pool.
+            if request.kind != .keepalive, !request.isLeased { self.setBusy(true) }
             if request.kind == .turn { self.beginTurn(request) } else { self.begin(request) }
         } else if self.queue.isEmpty {
             self.setBusy(false)
@@ -74,7 +67,6 @@ extension DeviceSession {
     private func setBusy(_ isBusy: Bool) {
         guard self.isBusy != isBusy else { return }
         self.isBusy = isBusy
-        if !isBusy { self.keepalive?.used(at: .now()) }
         self.tell(isBusy ? .busy : .idle)
     }
 
@@ -85,7 +77,7 @@ extension DeviceSession {
     private func beginTurn(_ request: PendingCommand) {
         _ = self.queue.finish()
         self.queue.beginTurn(request.id)
-        request.continuation.resume(returning: .success(CommandResult(command: "", output: [], elapsed: .zero)))
+        request.resume(returning: .success(CommandResult(command: "", output: [], elapsed: .zero)))
     }
 
     private func begin(_ request: PendingCommand) {
@@ -102,19 +94,30 @@ extension DeviceSession {
     }
 
     /// Takes a piece of the running command's output.
+    func take(_ piece: [UInt8]) {
+        guard let running = self.queue.running else { return }
+        if let output = running.output { output(ByteBuffer(bytes: piece)) }
+        guard self.collects, self.hasRoom(for: piece.count) else { return }
+        // Most outputs are one piece, which needs no copy.
+        if self.collected.isEmpty { self.collected = piece } else { self.collected += piece }
+    }
+
     func take(_ piece: ByteBuffer) {
         guard let running = self.queue.running else { return }
         running.output?(piece)
-        guard self.collects else { return }
-        guard self.collected.count + piece.readableBytes <= self.plan.outputLimit else {
-            self.collects = false
-            return self.interruptSoon(
-                code: "output.too_large",
-                message:
-                    "the command's output is larger than \(self.plan.outputLimit) bytes; narrow the command, or take the output in pieces"
-            )
-        }
+        guard self.collects, self.hasRoom(for: piece.readableBytes) else { return }
         self.collected.append(contentsOf: piece.readableBytesView)
+    }
+
+    private func hasRoom(for count: Int) -> Bool {
+        guard self.collected.count + count > self.plan.outputLimit else { return true }
+        self.collects = false
+        self.interruptSoon(
+            code: "output.too_large",
+            message:
+                "the command's output is larger than \(self.plan.outputLimit) bytes; narrow the command, or take the output in pieces"
+        )
+        return false
     }
 
     /// The running command has been answered. The caller starts the next one.
@@ -142,24 +145,28 @@ extension DeviceSession {
         guard let request = self.queue.finish() else { return }
         self.timeLimit.end()
         let result = result(self, request)
-        self.interruption?.timer?.cancel()
-        self.interruption = nil
+        if let interruption = self.interruption {
+            interruption.timer?.cancel()
+            self.interruption = nil
+        }
         self.collected = []
-        guard request.isAlone, self.machine?.isInDefaultMode == false else {
-            return request.continuation.resume(returning: result)
+        if self.keepalive != nil, request.kind != .keepalive { self.keepalive?.used(at: .now()) }
+        guard request.isAlone, self.machine?.hasLeftDefaultMode == true else {
+            return request.resume(returning: result)
         }
         // Nobody else's turn comes until the device has been led back.
         self.queue.beginTurn(request.id)
         Task {
             await self.endTurn(Turn(id: request.id))
-            request.continuation.resume(returning: result)
+            request.resume(returning: result)
         }
     }
 
-    private func cancel(_ id: UInt64) {
-        switch self.queue.cancel(id) {
+    private func cancel(_ request: PendingCommand) {
+        request.isCancelled = true
+        switch self.queue.cancel(request.id) {
         case .left(let request):
-            request.continuation.resume(returning: .failure(DeviceError.cancelled(self.device.name)))
+            request.resume(returning: .failure(DeviceError.cancelled(self.device.name)))
         case .isRunning: self.interrupt(code: "cancelled", message: "the caller was cancelled")
         case .isUnknown: break
         }

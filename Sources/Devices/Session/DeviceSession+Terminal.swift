@@ -86,7 +86,7 @@ extension DeviceSession {
 
     /// What the shell channel delivers, in order.
     private func received(_ event: ShellEvent) {
-        guard self.machine != nil, self.hasBegunSignOn else { return self.early.append(event) }
+        guard self.hasBegunSignOn else { return self.early.append(event) }
         switch event {
         case .data(let buffer):
             self.converse { machine, actions in
@@ -99,8 +99,11 @@ extension DeviceSession {
     /// Lets the machine take one event, and performs what it asks for.
     func converse(_ event: (inout DialogueMachine, inout [DialogueMachine.Action]) -> Void) {
         var actions: [DialogueMachine.Action] = []
+        swap(&actions, &self.spareActions)
         guard let isReady = self.machine?.take(event, &actions) else { return }
         for action in actions where self.closing == nil { self.perform(action) }
+        actions.removeAll(keepingCapacity: true)
+        swap(&actions, &self.spareActions)
         // Only now: the next command's actions must not come between those of this event.
         if isReady, self.closing == nil, self.queue.running == nil, self.signOn == nil { self.startNext() }
     }
@@ -115,7 +118,7 @@ extension DeviceSession {
             self.sendSecret(name)
         case .startTimer(let duration): self.startDialogueTimer(duration)
         case .stopTimer: self.stopDialogueTimer()
-        case .output(let bytes): self.take(ByteBuffer(bytes: bytes))
+        case .output(let bytes): self.take(bytes)
         case .ready: self.signOnEnded(.success(()))
         case .finished(let completion): self.completed(completion)
         case .failed(let error): self.dialogueFailed(error)
@@ -124,25 +127,49 @@ extension DeviceSession {
 
     private func startDialogueTimer(_ duration: Duration) {
         self.stopDialogueTimer()
-        let number = self.dialogueTimerNumber
-        let fire: @Sendable () -> Void = { [weak self] in
-            self?.assumeIsolated { session in
-                guard session.dialogueTimerNumber == number else { return }
-                session.converse { machine, actions in machine.timerFired(&actions) }
-            }
-        }
         if duration == .zero {
             // A loop runs its tasks after it has handed out what its sockets had to read.
-            self.eventLoop.execute(fire)
+            self.awaitsDrain = true
+            self.pendingDrains += 1
+            self.eventLoop.execute { self.assumeIsolated { $0.drained() } }
         } else {
-            self.dialogueTimer = self.eventLoop.scheduleTask(in: TimeAmount(duration), fire)
+            self.dialogueDeadline = .now() + TimeAmount(duration)
+            self.watchDialogueDeadline()
         }
     }
 
     func stopDialogueTimer() {
-        self.dialogueTimerNumber += 1
-        self.dialogueTimer?.cancel()
+        self.awaitsDrain = false
+        self.dialogueDeadline = nil
+    }
+
+    private func drained() {
+        self.pendingDrains -= 1
+        guard self.pendingDrains == 0, self.awaitsDrain else { return }
+        self.awaitsDrain = false
+        self.converse { machine, actions in machine.timerFired(&actions) }
+    }
+
+    /// Sees to it that a timer fires at the dialogue's deadline or before. One that fires too early is started anew for what is left: most of what the
+    /// dialogue waits for comes at once, and a timer for each would cost more than the rest of a command.
+    private func watchDialogueDeadline() {
+        guard let deadline = self.dialogueDeadline, self.closing == nil else { return }
+        if let timer = self.dialogueTimer {
+            guard deadline < timer.deadline else { return }
+            timer.scheduled.cancel()
+        }
+        let scheduled: Scheduled<Void> = self.eventLoop.scheduleTask(deadline: deadline) { [weak self] in
+            self?.assumeIsolated { $0.dialogueTimerFired() }
+        }
+        self.dialogueTimer = (deadline, scheduled)
+    }
+
+    private func dialogueTimerFired() {
         self.dialogueTimer = nil
+        guard let deadline = self.dialogueDeadline else { return }
+        guard deadline <= .now() else { return self.watchDialogueDeadline() }
+        self.dialogueDeadline = nil
+        self.converse { machine, actions in machine.timerFired(&actions) }
     }
 
     /// The dialogue can't go on. What it was about ends with its error, everything else with the session.
@@ -184,4 +211,7 @@ extension DialogueMachine {
         event(&self, &actions)
         return self.isReady
     }
+
+    /// Asked in place as well.
+    var hasLeftDefaultMode: Bool { mutating get { !self.isInDefaultMode } }
 }

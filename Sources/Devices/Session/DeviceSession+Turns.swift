@@ -75,9 +75,13 @@ extension DeviceSession {
 
     /// Ends one user's work on the session: whoever comes next must never begin where somebody else left off. If the device is in another mode than
     /// the platform's default, it is led back there, and what was not committed is thrown away; a session that can't be led back is closed.
-    package func endWork() async {
-        guard self.machine?.isInDefaultMode == false else { return }
-        await self.leaveMode(in: nil)
+    package nonisolated func endWork() async {
+        if !self.isKnownToBeHome { await self.leaveMode(in: nil) }
+    }
+
+    /// Whether there is nothing to be led back, as far as that can be told without a way to the event loop.
+    private nonisolated var isKnownToBeHome: Bool {
+        self.eventLoop.inEventLoop && self.assumeIsolated { $0.machine?.hasLeftDefaultMode != true }
     }
 
     private func leaveMode(in turn: Turn?) async {

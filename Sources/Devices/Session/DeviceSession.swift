@@ -58,9 +58,15 @@ public actor DeviceSession {
     var shell: SSHShell?
     /// What arrived before the shell could be written to.
     var early: [ShellEvent] = []
-    var dialogueTimer: Scheduled<Void>?
-    /// A timer that is out of date when it fires does nothing.
-    var dialogueTimerNumber: UInt64 = 0
+    /// The timer under way, which serves whatever the dialogue waits for next, too, unless it would fire too late.
+    var dialogueTimer: (deadline: NIODeadline, scheduled: Scheduled<Void>)?
+    /// When the dialogue is to hear that its time is over; `nil` when it doesn't wait for that.
+    var dialogueDeadline: NIODeadline?
+    /// Tasks of the loop that are under way to tell it at the end of a turn; only the last one does. Whether that one is still wanted.
+    var pendingDrains = 0
+    var awaitsDrain = false
+    /// Room for the dialogue's actions, used again and again.
+    var spareActions: [DialogueMachine.Action] = []
     var hasBegunSignOn = false
     var signOn: CheckedContinuation<Result<Void, DeviceError>, Never>?
     /// The exec channel's side: see DeviceSession+Exec.
@@ -77,28 +83,6 @@ public actor DeviceSession {
         self.plan = plan
         self.logger = logger
         self.report = report
-    }
-
-    struct PendingCommand: QueuedRequest {
-        enum Kind { case command, probe, keepalive, mode, turn }
-
-        let id: UInt64
-        /// The turn that it belongs to.
-        let turn: UInt64?
-        let kind: Kind
-        /// For `mode`, its text is the mode's name.
-        let command: DeviceCommand
-        let options: CommandOptions
-        /// It is a turn of its own: see `runAlone`.
-        let isAlone: Bool
-        let output: (@Sendable (ByteBuffer) -> Void)?
-        let continuation: CheckedContinuation<Result<CommandResult, DeviceError>, Never>
-        /// Set when the caller is cancelled before the request has come in.
-        let isCancelled: NIOLoopBoundBox<Bool>
-
-        /// Asks the device for nothing but a new prompt.
-        var isProbe: Bool { self.kind == .probe || self.kind == .keepalive }
-        var changesMode: Bool { self.kind == .mode }
     }
 
     // MARK: Commands
@@ -123,10 +107,14 @@ public actor DeviceSession {
     }
 
     /// As `run`, but the device is back in its default mode before anybody else's command runs.
-    nonisolated func runAlone(_ command: DeviceCommand) async throws(DeviceError) -> CommandResult {
+    ///
+    /// - Parameter isLeased: The caller holds a lease of the session until this returns: the pool knows that it is in use, and isn't told again.
+    nonisolated func runAlone(
+        _ command: DeviceCommand, isLeased: Bool = false
+    ) async throws(DeviceError) -> CommandResult {
         try self.check(command)
         let options = try command.options(on: self.plan.platform, device: self.device.name)
-        return try await self.submit(command, .command, options, isAlone: true, output: nil)
+        return try await self.submit(command, .command, options, isAlone: true, isLeased: isLeased, output: nil)
     }
 
     /// Waits for a turn; gives back its number.

@@ -12,11 +12,9 @@ package final class EventLoopTaskExecutor: TaskExecutor {
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         self.eventLoop.execute {
-            // On both executors at once: going over to an actor of this loop is no hop then.
-            job.runSynchronously(
-                isolatedTo: self.eventLoop.executor.asUnownedSerialExecutor(),
-                taskExecutor: self.asUnownedTaskExecutor()
-            )
+            // Not isolated to the loop's serial executor as well, which would save the way to an actor of this loop: code that isn't
+            // isolated would have to leave that executor again at each return from a call, by way of the loop's queue.
+            job.runSynchronously(on: self.asUnownedTaskExecutor())
         }
     }
 }

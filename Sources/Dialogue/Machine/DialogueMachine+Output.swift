@@ -305,7 +305,7 @@ extension DialogueMachine {
 
     // MARK: Failure
 
-    private static let firstLines = 5
+    static let firstLines = 5
     private static let lastLines = 3
 
     private mutating func checkLine(_ line: [UInt8]) {

@@ -150,6 +150,7 @@ package struct DialogueMachine: Sendable {
         guard self.phase != .closed, self.phase != .failed else { return }
         var index = 0
         scan: while true {
+            if self.takesPlainLines { self.takePlainLines(bytes, from: &index) }
             switch self.terminal.consume(bytes, from: &index) {
             case .line:
                 self.lineEnded()
@@ -236,7 +237,8 @@ package struct DialogueMachine: Sendable {
 
     /// Whether a text can be a command: one line without control characters. A tab would complete, a line end would run.
     package static func isSendable(_ command: String) -> Bool {
-        command.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+        var command = command
+        return command.withUTF8 { $0.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
     }
 
     /// Whether the return key of the running command has been sent: from then on nobody can take it back.

@@ -22,7 +22,9 @@ struct KnownPrompt: Sendable {
     }
 
     /// Whether a line begins like a prompt of this device, in whatever mode. Looks at no more bytes than it must: it is asked of every line.
-    func mayBegin(_ line: [UInt8]) -> Bool {
+    func mayBegin(_ line: [UInt8]) -> Bool { line.withUnsafeBytes { self.mayBegin($0) } }
+
+    func mayBegin(_ line: UnsafeRawBufferPointer) -> Bool {
         var index = 0
         for byte in self.stemHead {
             while index < min(line.count, Self.decorated), Self.isDecoration(line[index]) { index += 1 }

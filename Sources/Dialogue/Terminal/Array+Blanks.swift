@@ -1,3 +1,14 @@
+extension UnsafeRawBufferPointer {
+    /// Count without blanks and tabs at the end.
+    var trimmedCount: Int {
+        var count = self.count
+        while count > 0, self[count - 1] == 0x20 || self[count - 1] == 0x09 { count -= 1 }
+        return count
+    }
+
+    var isBlank: Bool { self.trimmedCount == 0 }
+}
+
 extension [UInt8] {
     /// Without blanks and tabs at the end.
     var trimmed: [UInt8] { Array(self.prefix(self.trimmedCount)) }

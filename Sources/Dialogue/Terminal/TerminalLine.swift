@@ -47,6 +47,24 @@ struct TerminalLine: Sendable {
     /// Not in the middle of a control sequence.
     var isSettled: Bool { self.escape.isIdle && !self.pendingReturn }
 
+    /// Nothing stands in the line, and nothing that has come before changes what comes.
+    var isAtLineStart: Bool {
+        self.bytes.isEmpty && self.cursor == 0 && !self.isCut && self.isSettled && self.residue == .none
+            && self.echo == nil
+    }
+
+    /// The line that begins at `start`, if all of it is there and a terminal would do nothing but print it: how many bytes are its text, and where
+    /// the next line begins.
+    static func plainLine(_ input: UnsafeRawBufferPointer, from start: Int) -> (count: Int, end: Int)? {
+        var end = Self.endOfText(input, from: start)
+        while end < input.count, input[end] == 0x09 { end = Self.endOfText(input, from: end + 1) }
+        guard end - start <= Self.limit else { return nil }
+        var next = end
+        while next < input.count, input[next] == 0x0D { next += 1 }
+        guard next < input.count, input[next] == 0x0A else { return nil }
+        return (end - start, next + 1)
+    }
+
     mutating func beginLine() {
         // One long line must not cost an idle session its memory.
         if self.bytes.capacity > 4_096 { self.bytes = [] } else { self.bytes.removeAll(keepingCapacity: true) }
@@ -136,6 +154,11 @@ struct TerminalLine: Sendable {
 
     private mutating func write(_ text: UnsafeRawBufferPointer) {
         self.echo?.feed(text)
+        if self.residue == .none, self.cursor == self.bytes.count {
+            self.bytes.append(contentsOf: text)
+            self.cursor = self.bytes.count
+            return
+        }
         var rest = text[...]
         if self.residue != .none {
             while let byte = rest.first, byte == 0x20 {
@@ -146,12 +169,7 @@ struct TerminalLine: Sendable {
             self.dropWipedCells()
             self.residue = .none
         }
-        if self.cursor == self.bytes.count {
-            self.bytes.append(contentsOf: rest)
-            self.cursor = self.bytes.count
-        } else {
-            for byte in rest { self.put(byte) }
-        }
+        for byte in rest { self.put(byte) }
     }
 
     /// Puts one byte at the cursor. A cell is one character: the bytes of a UTF-8 sequence stay together.

@@ -31,6 +31,10 @@ struct PoolStateMachineTests {
             let now = self.now
             return self { $0.opened(key, attempt, "\(key)#\(attempt)", now: now, &$1) }
         }
+        mutating func lease(_ key: String, _ identity: Int, generation: UInt64? = nil) -> String? {
+            self.machine.leaseOpen(key, identity, generation: generation)?.session
+        }
+        mutating func known(_ key: String) -> String? { self.machine.leaseKnown(key)?.session }
         mutating func failed(_ key: String, _ attempt: UInt64) -> [String] {
             self { $0.openingFailed(key, attempt, TestFailure(), &$1) }
         }
@@ -230,6 +234,42 @@ struct PoolStateMachineTests {
         _ = pool.ended("a", 1)
         _ = pool.failed("b", 2)
         #expect(pool.machine.connections == 0 && pool.machine.entries.isEmpty)
+    }
+
+    @Test("a session is given out by its key alone only if that is known to stand for what the session was opened for")
+    func knownIdentity() {
+        var pool = Pool()
+        _ = pool.request("a", 1)
+        #expect(pool.known("a") == nil)
+        _ = pool.opened("a", 1)
+        // Whoever opened it may have had something else in mind.
+        #expect(pool.known("a") == nil)
+        #expect(pool.lease("a", 0) == "a#1")
+        #expect(pool.known("a") == nil)
+        #expect(pool.lease("a", 1, generation: 1) == nil)
+        #expect(pool.known("a") == nil)
+        #expect(pool.lease("a", 0, generation: 1) == "a#1")
+        #expect(pool.known("a") == "a#1")
+        #expect(pool.machine.entries["a"]?.uses == 4)
+        pool.machine.identitiesChanged()
+        #expect(pool.known("a") == nil)
+        // Whoever looked it up before the change knows nothing of what it stands for now.
+        #expect(pool.lease("a", 0, generation: 1) == "a#1")
+        #expect(pool.known("a") == nil)
+        #expect(pool.lease("a", 0, generation: 2) == "a#1")
+        #expect(pool.known("a") == "a#1")
+        // Asked for as something else, it is on its way out.
+        #expect(pool.request("a", 2, identity: 1) == [])
+        #expect(pool.known("a") == nil)
+        for _ in 0..<6 { #expect(pool.release("a", 1) == []) }
+        #expect(pool.release("a", 1) == ["close a#1 (replaced)"])
+        #expect(pool.ended("a", 1) == ["open a#2 as 1"])
+        #expect(pool.opened("a", 2) == ["2 gets a#2"])
+        #expect(pool.known("a") == nil)
+        #expect(pool.lease("a", 1, generation: 2) == "a#2")
+        #expect(pool.known("a") == "a#2")
+        _ = pool { $0.shutDown(&$1) }
+        #expect(pool.known("a") == nil)
     }
 
     @Test("a retired session is closed when nobody uses it")

@@ -37,6 +37,33 @@ extension Integration {
             }
         }
 
+        @Test("a worker that has not noticed yet that the topic has grown sends no task back to where its device was")
+        func notSentBack() async throws {
+            try await Fleet.with(devices: 30) { fleet in
+                try await fleet.startWorkers("alone") { $0.homeCheckInterval = .seconds(3_600) }
+                let grown = Fleet.taskPartitions + 5
+                try await fleet.cluster.admin.grow(fleet.topics.tasks, toPartitions: grown)
+                func newHome(_ name: String) -> Int32 { Murmur2.partition(of: Array(name.utf8), count: grown) }
+                let device = try #require(
+                    fleet.devices.map(\.name).first {
+                        newHome($0) < Fleet.taskPartitions && newHome($0) != fleet.home(of: $0)
+                    })
+                let now = Int64(Date.now.timeIntervalSince1970 * 1_000)
+                let task = DeviceTask(
+                    id: "early/\(device)", job: "early", device: device, operation: .run([Command("show clock")]),
+                    effect: .read, deadline: now + 60_000, submitted: now, replyTo: fleet.topics.results)
+                var value: [UInt8] = []
+                task.encode(into: &value)
+                try await fleet.write(value, to: fleet.topics.tasks, key: device, partition: newHome(device))
+                #expect(try await fleet.replies.result(of: "early").outcome == .succeeded)
+                let tasks = try await TopicLog(fleet.topics.tasks, on: fleet.cluster)
+                try await tasks.readToEnd()
+                let copies = tasks.records.filter { $0.key == Array(device.utf8) }
+                #expect(copies.count == 1)
+                await tasks.close()
+            }
+        }
+
         @Test("a task on the wrong partition is forwarded to the device's owner and runs there, once")
         func misKeyed() async throws {
             try await Fleet.with(devices: 8) { fleet in

@@ -77,14 +77,7 @@ extension Executor {
         let patience = self.configuration.sessionTimeout + .milliseconds(Int64.random(in: 0...5_000))
         while !Task.isCancelled {
             try? await Task.sleep(for: self.configuration.homeCheckInterval)
-            let topic = self.configuration.topics.tasks
-            guard
-                let count = try? await Blocking.run({ [producer] in
-                    try producer.partitionCount(of: topic, isFresh: true)
-                })
-            else { continue }
-            self.state.withLockedValue { $0.homes.learn(count) }
-            self.homesChanged.continuation.yield()
+            guard let count = await self.learnPartitions() else { continue }
             self.keepWarm()
             if unserved.note(await self.hasUnserved(count, consumer), patience: patience, at: .now) {
                 self.logger.notice(
@@ -97,6 +90,23 @@ extension Executor {
                 }
             }
         }
+    }
+
+    /// Asks a broker for the number of partitions, until it answers if that matters: for a task that is to be forwarded, which a broker takes no sooner.
+    func learnPartitions(since time: ContinuousClock.Instant) async {
+        while !Task.isCancelled, self.state.withLockedValue({ $0.homes.learnt.map { $0 < time } ?? true }) {
+            if await self.learnPartitions() == nil { try? await Task.sleep(for: .milliseconds(200)) }
+        }
+    }
+
+    private func learnPartitions() async -> Int32? {
+        let topic = self.configuration.topics.tasks
+        let asked = ContinuousClock.now
+        let count = try? await Blocking.run { [producer] in try producer.partitionCount(of: topic, isFresh: true) }
+        guard let count else { return nil }
+        self.state.withLockedValue { $0.homes.learn(count, asked: asked) }
+        self.homesChanged.continuation.yield()
+        return count
     }
 
     /// Lets go of devices that moved when the topic grew, and waits until the other owners have done the same. Returns when all go by the same number of

@@ -26,8 +26,18 @@ extension Executor {
         }
     }
 
-    /// The last commit before partitions are given up. A coordinator in the middle of a rebalance may ask for patience.
+    /// The last commit before partitions are given up. A coordinator in the middle of a rebalance may ask for patience, and one that can't be reached may keep
+    /// a commit for longer than the sessions of these partitions may stay open.
     func commitRelease(of partitions: Set<TopicPartition>, until deadline: ContinuousClock.Instant) async {
+        await withTaskGroup { tasks in
+            tasks.addTask { await self.commitRepeatedly(partitions, until: deadline) }
+            tasks.addTask { try? await Task.sleep(until: deadline) }
+            await tasks.next()
+            tasks.cancelAll()
+        }
+    }
+
+    private func commitRepeatedly(_ partitions: Set<TopicPartition>, until deadline: ContinuousClock.Instant) async {
         while true {
             do {
                 return try await self.committer.commit()

@@ -132,7 +132,12 @@ extension Executor {
                 guard await self.confirm(assigned, before: .start) else { return .abandoned(retracted: true) }
                 // After the lane knows that it runs: a cancellation that comes from now on interrupts it.
                 if self.isCancelled(assigned.task) { return .cancelledBeforeStart(assigned) }
-                if let home = self.newHome(of: assigned) { return .elsewhere(home) }
+                if self.newHome(of: assigned) != nil {
+                    // Whoever wrote it may know that the topic has grown. To send it back to where the device was would cost its place among the device's tasks.
+                    await self.learnPartitions(since: assigned.taken)
+                    if let home = self.newHome(of: assigned) { return .elsewhere(home) }
+                    guard await self.confirm(assigned, before: .start) else { return .abandoned(retracted: true) }
+                }
                 return await runner.run(
                     assigned,
                     confirm: { await self.confirm(assigned, before: .proceed) },

@@ -206,6 +206,10 @@ final class Executor: KafkaConsumerDelegate {
             self.logger.error(
                 "partitions are given up before everything of them was settled",
                 metadata: ["partitions": "\(partitions)"])
+            let devices = self.state.withLockedValue { state in
+                partitions.flatMap { state.partitions[$0]?.devices ?? [] }
+            }
+            self.abandon(Set(partitions), Set(devices))
         }
         self.state.withLockedValue { state in for partition in partitions { state.forget(partition) } }
         self.logger.info(
@@ -222,12 +226,14 @@ final class Executor: KafkaConsumerDelegate {
         }
         let cooled = self.keepWarm()
         self.logger.warning("partitions lost", metadata: ["partitions": "\(partitions)", "rebalance": "\(rebalance)"])
-        let lanes = self.lanes
-        let client = self.client
-        let lost = Set(partitions)
-        let work = Task {
-            for group in lanes.groups { await group.abandon(lost) }
-            await Self.close(cooled.union(devices), client)
+        self.abandon(Set(partitions), cooled.union(devices))
+    }
+
+    /// Stops what runs at once, and closes the sessions: their devices may be another worker's.
+    private func abandon(_ partitions: Set<TopicPartition>, _ devices: Set<String>) {
+        let work = Task { [lanes, client] in
+            for group in lanes.groups { await group.abandon(partitions) }
+            await Self.close(devices, client)
         }
         _ = Self.wait(work, atMost: .seconds(5))
     }

@@ -18,6 +18,8 @@ struct Homes: Sendable {
 
     /// Partitions of the topic, as far as known. Never falls.
     private(set) var count: Int32?
+    /// When a broker was last asked for it.
+    private(set) var learnt: ContinuousClock.Instant?
     /// By so many this worker's own sessions go: none is open any more with a device that moved when the topic grew to it.
     private(set) var settled: Int32?
     /// Smaller numbers by which other owners may still go.
@@ -44,7 +46,8 @@ struct Homes: Sendable {
     }
 
     /// The topic has so many partitions, or more by now.
-    mutating func learn(_ count: Int32) {
+    mutating func learn(_ count: Int32, asked: ContinuousClock.Instant = .now) {
+        self.learnt = max(self.learnt ?? asked, asked)
         guard count > self.count ?? 0 else { return }
         // The others will hear of it too, but may not have yet.
         if let old = self.count { self.others.insert(old) }

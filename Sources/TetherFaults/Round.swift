@@ -362,6 +362,7 @@ final class Round: Sendable {
     private func waitForOrderlyEnd(_ worker: WorkerProcess) async {
         let endedByItself = await worker.waitForEnd(within: .seconds(30))
         guard !endedByItself || worker.status != 0 else { return }
+        if worker.status == -SIGTERM, !worker.hasBegun { return }
         self.notes.withLockedValue { notes in
             notes.crashes.append(
                 endedByItself

@@ -9,6 +9,8 @@ final class WorkerProcess: Sendable {
     private let arguments: [String]
     private let log: URL
     private let running = NIOLockedValueBox<Process?>(nil)
+    /// Where the last run's part of the log begins.
+    private let logStart = NIOLockedValueBox<UInt64>(0)
 
     init(_ name: String, _ executable: URL, _ arguments: [String], log: URL) {
         self.name = name
@@ -27,7 +29,8 @@ final class WorkerProcess: Sendable {
             _ = FileManager.default.createFile(atPath: self.log.path, contents: nil)
         }
         let output = try FileHandle(forWritingTo: self.log)
-        try output.seekToEnd()
+        let start = try output.seekToEnd()
+        self.logStart.withLockedValue { $0 = start }
         process.standardOutput = output
         process.standardError = output
         process.standardInput = FileHandle.nullDevice
@@ -36,6 +39,14 @@ final class WorkerProcess: Sendable {
     }
 
     var isRunning: Bool { self.running.withLockedValue { $0?.isRunning ?? false } }
+
+    /// Whether the last run has come so far as to be a worker. Before that a signal ends it as it ends any program, and nothing is lost.
+    var hasBegun: Bool {
+        guard let log = try? FileHandle(forReadingFrom: self.log) else { return false }
+        try? log.seek(toOffset: self.logStart.withLockedValue { $0 })
+        let text = String(decoding: (try? log.readToEnd()) ?? Data(), as: UTF8.self)
+        return text.contains("worker starts")
+    }
 
     /// Exit status of the last run; the negative number of the signal that ended it; `nil` while it runs.
     var status: Int32? {

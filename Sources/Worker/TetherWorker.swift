@@ -246,7 +246,8 @@ package final class TetherWorker: Service {
                             do throws(KafkaError) {
                                 try await router.delegate.memory.run()
                             } catch {
-                                router.delegate.fail(error, router.consumer)
+                                // When the consumer has ended it is cancelled, wherever it is: that is no fault.
+                                if !Task.isCancelled { router.delegate.fail(error, router.consumer) }
                             }
                             return false
                         }

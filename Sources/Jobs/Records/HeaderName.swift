@@ -1,5 +1,10 @@
 /// Names of the record headers that the contract knows. `schemas/asyncapi.yaml` describes them.
 package enum HeaderName {
+    // MARK: Of a task that was forwarded to another partition
+
+    /// An owner of its first partition that died may have published a result: the next one is marked `redelivered`.
+    package static let mayHaveRun = "tether-may-have-run"
+
     // MARK: Of a job, honoured and copied to every reply
 
     package static let correlationID = "correlation-id"

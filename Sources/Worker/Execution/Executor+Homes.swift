@@ -23,7 +23,9 @@ extension Executor {
             partition: home,
             key: Array(device.utf8),
             value: value,
-            headers: assigned.stray?.headers ?? []
+            headers: (assigned.stray?.headers ?? []).filter { $0.name != HeaderName.mayHaveRun }
+                // What this partition's ledger knows, the other one's doesn't.
+                + (assigned.mayHaveRun ? [KafkaHeader(HeaderName.mayHaveRun, "true")] : [])
         )
         await self.publish(record, settling: Settlement(assigned), via: self.forwarding?.outbox)
     }

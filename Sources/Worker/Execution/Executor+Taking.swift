@@ -29,13 +29,15 @@ extension Executor {
                     misfits.append((record, grant, misfit))
                 case .success(let task):
                     state.partitions[name]?.devices.insert(task.device)
+                    let mayHaveRun =
+                        admission.mayHaveRun || record.headers.contains { $0.name == HeaderName.mayHaveRun }
                     var assigned = AssignedTask(
                         task: task,
                         partition: name,
                         offset: record.offset,
                         grant: grant,
                         // In transactions, what isn't done has no result.
-                        mayHaveRun: admission.mayHaveRun && self.outbox == nil,
+                        mayHaveRun: mayHaveRun && self.outbox == nil,
                         taken: taken,
                         now: now,
                         maximumDeadline: self.configuration.maximumDeadline

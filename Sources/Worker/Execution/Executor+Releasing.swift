@@ -13,6 +13,8 @@ extension Executor {
         // Not opened any more; open they may be as long as something runs.
         let cooled = self.keepWarm()
         return Task {
+            let watch = self.closeWhenReplaced(partitions)
+            defer { watch.cancel() }
             let deadline = ContinuousClock.now + self.configuration.drainTimeout
             await withTaskGroup { tasks in
                 for group in self.lanes.groups { tasks.addTask { await group.release(partitions, until: deadline) } }
@@ -23,6 +25,20 @@ extension Executor {
                 partitions.flatMap { state.partitions[$0]?.devices ?? [] }
             }
             await Self.close(cooled.union(devices), self.client)
+        }
+    }
+
+    /// Closes the sessions of partitions that are being given up when the coordinator may have given them to others already: the drain has no more time than that.
+    private func closeWhenReplaced(_ partitions: Set<TopicPartition>) -> Task<Void, Never> {
+        Task {
+            while self.maySend {
+                do { try await Task.sleep(for: .milliseconds(50)) } catch { return }
+            }
+            let devices = self.state.withLockedValue { state in
+                partitions.flatMap { state.partitions[$0]?.devices ?? [] }
+            }
+            for group in self.lanes.groups { await group.abandon(partitions) }
+            await Self.close(Set(devices), self.client)
         }
     }
 

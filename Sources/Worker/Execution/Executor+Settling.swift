@@ -52,9 +52,11 @@ extension Executor {
     ///   commands end before anything is sent.
     func confirm(_ assigned: AssignedTask, before step: Step) async -> Bool {
         while true {
+            let isRefused = self.committer.isRefused
             let (answer, isHeld) = self.state.withLockedValue { state -> (Bool?, Bool) in
                 guard let partition = state.partitions[assigned.partition], partition.grant == assigned.grant,
-                    step != .start || !partition.isDraining
+                    // A member whose commits are refused joins again only when it has given up what it is giving up.
+                    !partition.isDraining || step != .start && !isRefused
                 else { return (false, false) }
                 let isHeld = step == .start && state.isHeld(assigned)
                 return (partition.isOpened && state.membership.mayStart(.now) && !isHeld ? true : nil, isHeld)

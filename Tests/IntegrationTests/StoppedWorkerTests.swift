@@ -6,6 +6,35 @@ extension Integration {
     @Suite("A worker that was stopped for longer than its session lasts")
     struct StoppedWorkers {
         @Test(
+            "SIGTERM while no broker can be reached: the sessions are closed before the devices may be another worker's"
+        )
+        func stoppedInIsolation() async throws {
+            try await Fleet.with(devices: 6) { fleet in
+                let workers = try await fleet.startProcesses(
+                    "left", "right", arguments: ["--session-timeout", "6s", "--drain-timeout", "3s"])
+                try await fleet.submit("warm", "show version")
+                let warm = try await fleet.replies.results(of: "warm", count: 6)
+                let victims = warm.filter { $0.owner?.worker == "left" }.map(\.device)
+                #expect(!victims.isEmpty)
+                // It ends while the broker is away: its result can't be published.
+                for device in fleet.devices { device.setResponseDelay(.seconds(1)) }
+                try await fleet.submit("cut", "lab count cut", effect: .read)
+                try await until("the victims work") {
+                    try victims.allSatisfy { try fleet.device($0).count(of: "cut") > 0 }
+                }
+                try await fleet.cluster.setFault(.blackHole, clientID: "left")
+                workers[0].send(signal: SIGTERM)
+                for result in try await fleet.replies.results(of: "cut", count: 6, within: .seconds(90)) {
+                    #expect(result.outcome == .succeeded)
+                }
+                try await fleet.cluster.setFault(nil, clientID: "left")
+                for device in fleet.devices {
+                    #expect(device.counters.maximumConcurrentSessions == 1, "\(device.name)\n\(fleet.journals)")
+                }
+            }
+        }
+
+        @Test(
             "SIGSTOP in the middle of work, SIGCONT after the other has taken over: the first sends no byte of a command more"
         )
         func fencing() async throws {

@@ -269,12 +269,12 @@ final class ConsumerLoop {
                 self.client.assignment.withLockedValue { $0.grant(stale) }
                 self.delegate.consumer(self.consumer, assigned: committed.committedOffsets, rebalance: number)
                 let paused = self.client.assignment.withLockedValue { $0.start(stale) }
+                try self.client.setFetching(true, stale, "Resuming")
                 try self.client.seek(
                     Dictionary(
                         uniqueKeysWithValues: committed.committedOffsets.map {
                             ($0.topicPartition, $0.offset ?? logs[$0.topicPartition]?.lowerBound ?? 0)
                         }))
-                try self.client.setFetching(true, stale.filter { !paused.contains($0) }, "Resuming")
                 try self.client.setFetching(false, paused, "Pausing")
             }
         } catch {

@@ -50,7 +50,11 @@ final class Router: KafkaConsumerDelegate {
     var routedJobs: Int { self.state.withLockedValue { $0.routedJobs } }
 
     func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {
-        self.state.withLockedValue { $0.isBehind = true }
+        self.state.withLockedValue { state in
+            state.isBehind = true
+            // They begin where the group says. To resume what isn't paused would have librdkafka fetch some of it again.
+            state.resting?.partitions.subtract(partitions.map(\.topicPartition))
+        }
     }
     func consumer(_ consumer: KafkaConsumer, revoking partitions: [TopicPartition], rebalance: Int) {}
     func consumer(_ consumer: KafkaConsumer, lost partitions: [TopicPartition], rebalance: Int) {}

@@ -173,13 +173,7 @@ extension Executor {
                 "partitions were added to the task topic; devices move",
                 metadata: ["partitions": "\(count)", "before": "\(settled)", "moved": "\(moved.count)"])
         }
-        let deadline = ContinuousClock.now + self.configuration.drainTimeout
-        await withTaskGroup { tasks in
-            for group in self.lanes.groups {
-                let own = moved.filter { self.client.eventLoop(for: $0) === group.eventLoop }
-                if !own.isEmpty { tasks.addTask { await group.giveUp(own, until: deadline) } }
-            }
-        }
+        await self.giveUp(moved, until: .now + self.configuration.drainTimeout)
         // Also those that never had a lane here: kept warm.
         await Self.close(moved, self.client)
         self.state.withLockedValue { $0.homes.settle(count) }

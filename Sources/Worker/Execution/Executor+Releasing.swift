@@ -19,12 +19,27 @@ extension Executor {
             await withTaskGroup { tasks in
                 for group in self.lanes.groups { tasks.addTask { await group.release(partitions, until: deadline) } }
             }
+            // A task that was written when the topic was smaller may run on one of their devices from a partition that stays.
+            await self.giveUp(self.devices(of: partitions), until: deadline)
             await self.waitForAcknowledgements(of: partitions, until: deadline + .seconds(10))
             await self.commitRelease(of: partitions, until: deadline + .seconds(10))
-            let devices = self.state.withLockedValue { state in
-                partitions.flatMap { state.partitions[$0]?.devices ?? [] }
+            await Self.close(cooled.union(self.devices(of: partitions)), self.client)
+        }
+    }
+
+    /// Lets go of devices: of those that run something when that has ended, or is interrupted at `deadline`. Their sessions are closed then.
+    func giveUp(_ devices: Set<String>, until deadline: ContinuousClock.Instant) async {
+        await withTaskGroup { tasks in
+            for group in self.lanes.groups {
+                let own = devices.filter { self.client.eventLoop(for: $0) === group.eventLoop }
+                if !own.isEmpty { tasks.addTask { await group.giveUp(own, until: deadline) } }
             }
-            await Self.close(cooled.union(devices), self.client)
+        }
+    }
+
+    private func devices(of partitions: Set<TopicPartition>) -> Set<String> {
+        self.state.withLockedValue { state in
+            Set(partitions.flatMap { state.partitions[$0]?.devices ?? [] })
         }
     }
 
@@ -34,11 +49,8 @@ extension Executor {
             while self.maySend {
                 do { try await Task.sleep(for: .milliseconds(50)) } catch { return }
             }
-            let devices = self.state.withLockedValue { state in
-                partitions.flatMap { state.partitions[$0]?.devices ?? [] }
-            }
             for group in self.lanes.groups { await group.abandon(partitions) }
-            await Self.close(Set(devices), self.client)
+            await Self.close(self.devices(of: partitions), self.client)
         }
     }
 

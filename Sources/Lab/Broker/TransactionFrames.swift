@@ -6,13 +6,7 @@ enum TransactionFrames {
     static func initializeFrame(_ overdue: OpenTransactions.Overdue, correlationID: Int32, clientID: String)
         -> ByteBuffer
     {
-        var frame = ByteBuffer()
-        frame.writeInteger(Int32(0))
-        frame.writeInteger(ApiKey.initProducerID.rawValue)
-        frame.writeInteger(Int16(0))
-        frame.writeInteger(correlationID)
-        frame.writeKafkaString(clientID, compact: false)
-        frame.writeKafkaString(overdue.transaction, compact: false)
+        var frame = Self.start(.initProducerID, of: overdue.transaction, correlationID, clientID)
         frame.writeInteger(Int32(clamping: overdue.timeout.nanoseconds / 1_000_000))
         frame.setInteger(Int32(frame.readableBytes - 4), at: frame.readerIndex)
         return frame
@@ -22,18 +16,26 @@ enum TransactionFrames {
     static func abortFrame(
         _ transaction: String, of producer: OpenTransactions.Producer, correlationID: Int32, clientID: String
     ) -> ByteBuffer {
-        var frame = ByteBuffer()
-        frame.writeInteger(Int32(0))
-        frame.writeInteger(ApiKey.endTransaction.rawValue)
-        frame.writeInteger(Int16(0))
-        frame.writeInteger(correlationID)
-        frame.writeKafkaString(clientID, compact: false)
-        frame.writeKafkaString(transaction, compact: false)
+        var frame = Self.start(.endTransaction, of: transaction, correlationID, clientID)
         frame.writeInteger(producer.id)
         frame.writeInteger(producer.epoch)
         // Not committed.
         frame.writeInteger(UInt8(0))
         frame.setInteger(Int32(frame.readableBytes - 4), at: frame.readerIndex)
+        return frame
+    }
+
+    /// A request of version 0 up to its first field. Its length is still to be set.
+    private static func start(
+        _ key: ApiKey, of transaction: String, _ correlationID: Int32, _ clientID: String
+    ) -> ByteBuffer {
+        var frame = ByteBuffer()
+        frame.writeInteger(Int32(0))
+        frame.writeInteger(key.rawValue)
+        frame.writeInteger(Int16(0))
+        frame.writeInteger(correlationID)
+        frame.writeKafkaString(clientID, compact: false)
+        frame.writeKafkaString(transaction, compact: false)
         return frame
     }
 

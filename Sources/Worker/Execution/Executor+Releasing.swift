@@ -37,7 +37,7 @@ extension Executor {
         }
     }
 
-    private func devices(of partitions: Set<TopicPartition>) -> Set<String> {
+    func devices(of partitions: Set<TopicPartition>) -> Set<String> {
         self.state.withLockedValue { state in
             Set(partitions.flatMap { state.partitions[$0]?.devices ?? [] })
         }

@@ -206,10 +206,7 @@ final class Executor: KafkaConsumerDelegate {
             self.logger.error(
                 "partitions are given up before everything of them was settled",
                 metadata: ["partitions": "\(partitions)"])
-            let devices = self.state.withLockedValue { state in
-                partitions.flatMap { state.partitions[$0]?.devices ?? [] }
-            }
-            self.abandon(Set(partitions), Set(devices))
+            self.abandon(Set(partitions), self.devices(of: Set(partitions)))
         }
         self.state.withLockedValue { state in for partition in partitions { state.forget(partition) } }
         self.logger.info(

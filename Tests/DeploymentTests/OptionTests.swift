@@ -6,10 +6,10 @@ import Testing
 /// What the manifests, the unit and the articles type is what the program takes.
 @Suite("Options in manifests and articles")
 struct OptionTests {
-    /// What a command says of itself.
-    private func help(_ command: [String]) throws -> String {
+    /// What a program says of itself, or of one of its commands.
+    private func help(_ program: String, _ command: [String]) throws -> String {
         let process = Process()
-        process.executableURL = try SiblingProgram.url("tether")
+        process.executableURL = try SiblingProgram.url(program)
         process.arguments = command + ["--help"]
         let output = Pipe()
         process.standardOutput = output
@@ -19,22 +19,25 @@ struct OptionTests {
         return text
     }
 
-    /// The options of a command and its subcommands, by their own help.
-    private func options(of command: [String]) throws -> Set<String> {
-        let text = try self.help(command)
+    /// The options of a program's command and its subcommands, by their own help.
+    private func options(of program: String, _ command: [String] = []) throws -> Set<String> {
+        let text = try self.help(program, command)
         var options = Set(text.matches(of: #/--[a-z][a-z-]+/#).map { String($0.output) })
         let list = text.components(separatedBy: "SUBCOMMANDS:\n").dropFirst().first ?? ""
         for line in list.components(separatedBy: "\n") {
             guard let name = line.firstMatch(of: #/^\ \ ([a-z][a-z-]*)/#)?.output.1 else { continue }
-            options.formUnion(try self.options(of: command + [String(name)]))
+            options.formUnion(try self.options(of: program, command + [String(name)]))
         }
         return options
     }
 
     @Test("every option of the manifests and the articles exists")
     func existing() throws {
-        let known = try self.options(of: [])
-        #expect(known.contains("--inventory") && known.contains("--partitions"))
+        let tether = try self.options(of: "tether")
+        #expect(tether.contains("--inventory") && tether.contains("--partitions"))
+        let known = try ["tether-faults", "tether-lab"].reduce(tether) { known, program in
+            known.union(try self.options(of: program))
+        }
         let deploy = Repository.root.appendingPathComponent("deploy")
         var files = [
             "compose.yaml", "kubernetes/statefulset.yaml", "kubernetes/topics.yaml", "systemd/tether-worker@.service",
@@ -47,7 +50,7 @@ struct OptionTests {
         let others: Set = [
             "--build", "--profile", "--rm", "--since", "--from-file", "--describe", "--group", "--state", "--members",
             "--now",
-            "--filter", "--devices", "--host", "--base-port", "--count", "--delay", "--bootstrap-server", "--list",
+            "--filter", "--bootstrap-server", "--list",
             "--config", "--storage",
         ]
         for file in files {

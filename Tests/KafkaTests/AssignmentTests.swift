@@ -45,14 +45,14 @@ struct AssignmentTests {
         assignment.grant([self.a])
         assignment.markLost()
         assignment.grant([self.b])
-        #expect(assignment.firstForeign([self.b]) == nil)
-        #expect(assignment.firstForeign([self.b, self.a]) == self.a)
+        #expect(assignment.firstForeign([self.b], to: nil) == nil)
+        #expect(assignment.firstForeign([self.b, self.a], to: nil) == self.a)
         let (drain, lost) = assignment.revoking([self.a, self.b, TopicPartition("t", 9)])
         #expect(drain == [self.b])
         #expect(lost == [self.a])
         assignment.release([self.a])
         assignment.grant([self.a])
-        #expect(assignment.firstForeign([self.a]) == nil)
+        #expect(assignment.firstForeign([self.a], to: nil) == nil)
     }
 
     @Test("what was granted to a member is not owned by the one that comes back in its place")
@@ -68,10 +68,12 @@ struct AssignmentTests {
         assignment.join(as: "two")
         assignment.grant([self.b])
         #expect(assignment.lost == [self.a])
-        #expect(assignment.firstForeign([self.b]) == nil && assignment.firstForeign([self.a]) == self.a)
+        #expect(assignment.firstForeign([self.b], to: "two") == nil)
+        #expect(assignment.firstForeign([self.a], to: "two") == self.a)
         assignment.release([self.a])
         assignment.grant([self.a])
         #expect(assignment.lost.isEmpty && assignment.isGranted(to: "two"))
+        #expect(assignment.firstForeign([self.a], to: "three") == self.a)
     }
 
     @Test("a pause before the start takes effect at the start, unless it was lifted")

@@ -13,6 +13,9 @@ import SSH
 /// ```
 ///
 /// Isolation: an actor on the event loop of its connection.
+///
+/// Properties that each command uses are not checked for exclusive access at run time, which was one instruction in fourteen of the session's own.
+/// What the checks would find can't be: the dialogue and the queue are values that call nothing while they change, and all else is read or replaced.
 public actor DeviceSession {
     /// Unique for each session ever opened.
     public nonisolated let id: String
@@ -31,44 +34,44 @@ public actor DeviceSession {
     let report: @Sendable (SessionEvent) -> Void
     nonisolated let acceptsCommands = NIOLockedValueBox(false)
 
-    var connection: SSHConnection?
+    @exclusivity(unchecked) var connection: SSHConnection?
     /// Whether the device has not yet refused a second channel on the connection.
     var takesSecondChannel = true
-    var queue = CommandQueue<PendingCommand>()
+    @exclusivity(unchecked) var queue = CommandQueue<PendingCommand>()
     /// Of the running command.
-    var collected: [UInt8] = []
-    var collects = false
-    var startedAt: NIODeadline = .distantPast
-    var timeLimit = CommandTimeLimit()
+    @exclusivity(unchecked) var collected: [UInt8] = []
+    @exclusivity(unchecked) var collects = false
+    @exclusivity(unchecked) var startedAt: NIODeadline = .distantPast
+    @exclusivity(unchecked) var timeLimit = CommandTimeLimit()
     var commandTimer: Scheduled<Void>?
     /// Why the running command is being stopped: see DeviceSession+Interruption.
-    var interruption: Interruption?
+    @exclusivity(unchecked) var interruption: Interruption?
     nonisolated let lastRequest = NIOLockedValueBox<UInt64>(0)
-    var isBusy = false
+    @exclusivity(unchecked) var isBusy = false
     /// Set while the pool knows the session: before that, the end of it is the error that `open` throws.
-    var isReporting = false
+    @exclusivity(unchecked) var isReporting = false
     /// Set when the session has begun to close.
-    var closing: Task<Void, Never>?
+    @exclusivity(unchecked) var closing: Task<Void, Never>?
     /// When the device is asked whether it is still there, where somebody wants that: see DeviceSession+Keepalive.
-    var keepalive: KeepaliveSchedule?
+    @exclusivity(unchecked) var keepalive: KeepaliveSchedule?
     var keepaliveTimer: Scheduled<Void>?
 
     // The terminal's side: see DeviceSession+Terminal.
-    var machine: DialogueMachine?
-    var shell: SSHShell?
+    @exclusivity(unchecked) var machine: DialogueMachine?
+    @exclusivity(unchecked) var shell: SSHShell?
     /// What arrived before the shell could be written to.
     var early: [ShellEvent] = []
     /// The timer under way, which serves whatever the dialogue waits for next, too, unless it would fire too late.
     var dialogueTimer: (deadline: NIODeadline, scheduled: Scheduled<Void>)?
     /// When the dialogue is to hear that its time is over; `nil` when it doesn't wait for that.
-    var dialogueDeadline: NIODeadline?
+    @exclusivity(unchecked) var dialogueDeadline: NIODeadline?
     /// Tasks of the loop that are under way to tell it at the end of a turn; only the last one does. Whether that one is still wanted.
-    var pendingDrains = 0
-    var awaitsDrain = false
+    @exclusivity(unchecked) var pendingDrains = 0
+    @exclusivity(unchecked) var awaitsDrain = false
     /// Room for the dialogue's actions, used again and again.
-    var spareActions: [DialogueMachine.Action] = []
-    var hasBegunSignOn = false
-    var signOn: CheckedContinuation<Result<Void, DeviceError>, Never>?
+    @exclusivity(unchecked) var spareActions: [DialogueMachine.Action] = []
+    @exclusivity(unchecked) var hasBegunSignOn = false
+    @exclusivity(unchecked) var signOn: CheckedContinuation<Result<Void, DeviceError>, Never>?
     /// The exec channel's side: see DeviceSession+Exec.
     var execution: Task<Void, Never>?
 

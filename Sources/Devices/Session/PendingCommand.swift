@@ -20,9 +20,9 @@ final class PendingCommand: QueuedRequest, @unchecked Sendable {
     let isAlone: Bool
     let isLeased: Bool
     let output: (@Sendable (ByteBuffer) -> Void)?
-    private var continuation: UnsafeContinuation<Answer, Never>?
+    @exclusivity(unchecked) private var continuation: UnsafeContinuation<Answer, Never>?
     /// Set when the caller is cancelled before the request has come in.
-    var isCancelled = false
+    @exclusivity(unchecked) var isCancelled = false
 
     init(
         id: UInt64, turn: UInt64?, kind: Kind, command: DeviceCommand, options: CommandOptions, isAlone: Bool,

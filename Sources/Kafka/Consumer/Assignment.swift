@@ -25,8 +25,9 @@ struct Assignment: Sendable {
     func owns(_ partition: TopicPartition) -> Bool { self.owned[partition] != nil }
 
     /// The first of `partitions` that isn't this member's; commits for it must not leave the process.
-    func firstForeign(_ partitions: some Sequence<TopicPartition>) -> TopicPartition? {
-        partitions.first { self.owned[$0].map(\.isLost) ?? true }
+    func firstForeign(_ partitions: some Sequence<TopicPartition>, to memberID: String?) -> TopicPartition? {
+        let isGranted = self.isGranted(to: memberID)
+        return partitions.first { !isGranted || self.owned[$0]?.isLost ?? true }
     }
 
     // MARK: Rebalancing

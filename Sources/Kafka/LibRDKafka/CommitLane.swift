@@ -139,10 +139,10 @@ final class CommitLane: Sendable {
             let (refused, isUnderWay) = try self.handle.use { client throws(KafkaError) in
                 let (refused, code) = self.assignment.withLockedValue { assignment in
                     var foreign: [TopicPartition: KafkaError] = [:]
-                    let isGranted = assignment.isGranted(to: ConsumerClient.memberID(client))
+                    let memberID = ConsumerClient.memberID(client)
                     for offset in batch.offsets {
                         let partition = offset.topicPartition
-                        if !isGranted || assignment.firstForeign(CollectionOfOne(partition)) != nil {
+                        if assignment.firstForeign(CollectionOfOne(partition), to: memberID) != nil {
                             foreign[partition] = .notAssigned(partition, self.action)
                         }
                     }

@@ -116,8 +116,7 @@ final class ConsumerClient: Sendable {
             let (foreign, metadata) = self.assignment.withLockedValue { assignment in
                 let metadata = rd_kafka_consumer_group_metadata(client)
                 // After that: an id never comes back, so what was read before is this member's too.
-                let isGranted = assignment.isGranted(to: Self.memberID(client))
-                return (isGranted ? assignment.firstForeign(partitions) : partitions.first, metadata)
+                return (assignment.firstForeign(partitions, to: Self.memberID(client)), metadata)
             }
             let owned = metadata.map { GroupMetadata(owning: $0) }
             if let foreign { throw .notAssigned(foreign, action) }

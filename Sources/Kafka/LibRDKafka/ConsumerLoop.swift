@@ -129,8 +129,7 @@ final class ConsumerLoop {
     /// The rebalance callback, inside a poll. librdkafka waits for the assign or unassign at the end of it, and the group waits for librdkafka.
     func rebalance(_ code: rd_kafka_resp_err_t, _ client: OpaquePointer, _ list: PartitionList) {
         defer { self.lastCallback = .now }
-        self.noteLoss(client)
-        let memberID = ConsumerClient.memberID(client)
+        let memberID = self.noteLoss(client)
         let number = self.client.assignment.withLockedValue { assignment in
             if code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, let memberID { assignment.join(as: memberID) }
             return assignment.beginRebalance()
@@ -153,12 +152,16 @@ final class ConsumerLoop {
     /// each, and the answer is kept with the partitions.
     ///
     /// And it doesn't notice a session that expires while a rebalance callback runs: it joins again, as a new member, and believes it owns what it did.
-    private func noteLoss(_ client: OpaquePointer) {
+    ///
+    /// - Returns: as which member the group knows this one now.
+    @discardableResult
+    private func noteLoss(_ client: OpaquePointer) -> String? {
         let memberID = ConsumerClient.memberID(client)
         let isLost = rd_kafka_assignment_lost(client) != 0
         self.client.assignment.withLockedValue { assignment in
             if isLost || !assignment.isGranted(to: memberID) { assignment.markLost() }
         }
+        return memberID
     }
 
     private func `protocol`(_ client: OpaquePointer) -> Assignment.RebalanceProtocol {

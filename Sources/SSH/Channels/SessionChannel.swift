@@ -3,7 +3,7 @@ import NIOCore
 
 /// One session channel (RFC 4254 §6), from the request to the end.
 ///
-/// Isolation: as ``SessionCore``.
+/// Isolation: as ``SessionCore``, and so is the way of the properties that each command uses.
 final class SessionChannel {
     enum Request {
         case shell(PseudoTerminal)
@@ -53,20 +53,20 @@ final class SessionChannel {
 
     let request: Request
     let core: SessionCore
-    private(set) var phase = Phase.waiting
-    private var handle: LibSSH2Channel?
-    private var outgoing = ByteBuffer()
-    private var owesEndOfFile = false
+    @exclusivity(unchecked) private(set) var phase = Phase.waiting
+    @exclusivity(unchecked) private var handle: LibSSH2Channel?
+    @exclusivity(unchecked) private var outgoing = ByteBuffer()
+    @exclusivity(unchecked) private var owesEndOfFile = false
     /// When the program has to run; `nil` once it does, and for a tunnel, whose owner has a timer of its own.
     private(set) var startDeadline: NIODeadline?
     private var refusal: String?
-    private var isPaused = false
+    @exclusivity(unchecked) private var isPaused = false
 
-    private var onOutput: ((ExecStream, ByteBuffer) -> Void)?
+    @exclusivity(unchecked) private var onOutput: ((ExecStream, ByteBuffer) -> Void)?
     private var onStart: (() -> Void)?
     private var onEnd: ((End) -> Void)?
     /// Called whenever everything that was given to ``write(_:)`` has been taken.
-    var onDrain: (() -> Void)?
+    @exclusivity(unchecked) var onDrain: (() -> Void)?
 
     init(_ request: Request, core: SessionCore) {
         self.request = request

@@ -8,6 +8,10 @@ import NIOCore
 /// goes, and what libssh2 wants sent leaves with one flush.
 ///
 /// Isolation: everything happens on `eventLoop`. ``SSHConnection`` is the face for other tasks.
+///
+/// Properties that each command uses are not checked for exclusive access at run time: the checks were an eighth of the instructions that this module
+/// adds to libssh2's own. What they would find can't be: all accesses are of one thread, and each is over before anything else is called, since it reads or replaces
+/// a value, or changes a buffer or a list in an operation that calls nothing of this module's that uses the same property.
 final class SessionCore: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -26,11 +30,11 @@ final class SessionCore: ChannelInboundHandler {
     let logger: Logger
     var endpoint: Endpoint { Endpoint(self.configuration.host, self.configuration.port) }
 
-    private(set) var phase = Phase.identifying
+    @exclusivity(unchecked) private(set) var phase = Phase.identifying
     /// What the bytes go by; `nil` once it is gone.
-    private(set) var transport: (any ByteTransport)?
+    @exclusivity(unchecked) private(set) var transport: (any ByteTransport)?
     /// `nil` once the connection is closed.
-    private(set) var session: LibSSH2Session?
+    @exclusivity(unchecked) private(set) var session: LibSSH2Session?
 
     // Establishing.
     var identification = IdentificationReader()
@@ -44,17 +48,17 @@ final class SessionCore: ChannelInboundHandler {
     var phaseTimer: Scheduled<Void>?
 
     /// While the session is with the thread pool, neither it nor its buffers are touched; what arrives is held here.
-    private(set) var isLent = false
+    @exclusivity(unchecked) private(set) var isLent = false
     private var heldInput = ByteBuffer()
 
     // Open.
-    var channels: [SessionChannel] = []
-    var waiting: [SessionChannel] = []
-    var opening: ChannelOpening? {
+    @exclusivity(unchecked) var channels: [SessionChannel] = []
+    @exclusivity(unchecked) var waiting: [SessionChannel] = []
+    @exclusivity(unchecked) var opening: ChannelOpening? {
         didSet { self.openingSince = self.opening == nil ? nil : self.openingSince ?? .now() }
     }
     private(set) var openingSince: NIODeadline?
-    var closing: [LibSSH2Channel] = []
+    @exclusivity(unchecked) var closing: [LibSSH2Channel] = []
     var parked: ParkedChannel?
     /// Whether a channel has been closed since the last one was opened.
     var closedSinceOpening = false
@@ -65,17 +69,17 @@ final class SessionCore: ChannelInboundHandler {
     var channelTimer: Scheduled<Void>?
     var liveness: Liveness?
     /// Whether anything has come from the peer since this was last set to `false`.
-    var hasHeard = false
+    @exclusivity(unchecked) var hasHeard = false
     /// The channel on which the server has been asked for a sign of life, and hasn't answered yet.
-    var question: LibSSH2Channel?
+    @exclusivity(unchecked) var question: LibSSH2Channel?
 
     // Pumping. Timers hold the core: a weak reference to it would make every use of it dearer, and the end of the connection cancels them.
-    private var isPumping = false
-    private var needsPump = false
+    @exclusivity(unchecked) private var isPumping = false
+    @exclusivity(unchecked) private var needsPump = false
     /// Whether a channel has bytes to send that had no room.
-    var hasMoreOutput = false
-    private var isReading = true
-    private var flushing = Flushing.atOnce
+    @exclusivity(unchecked) var hasMoreOutput = false
+    @exclusivity(unchecked) private var isReading = true
+    @exclusivity(unchecked) private var flushing = Flushing.atOnce
 
     // Closing.
     var closeReason: SSHError?

@@ -7,19 +7,22 @@ import NIOCore
 /// later writes into errors; a send that always takes everything rules both out.
 ///
 /// Isolation: belongs to whoever may use the ``LibSSH2Session`` at the time (see there).
+///
+/// What is touched with each packet is not checked for exclusive access at run time (``SessionCore`` says why): each access is one operation of a
+/// buffer, a number or a flag, which calls nothing that could come back here.
 final class WireBuffers {
     /// What came from the server and libssh2 hasn't taken yet.
-    var inbound = ByteBuffer()
+    @exclusivity(unchecked) var inbound = ByteBuffer()
     /// How many bytes of `inbound` the receive callback may hand over now.
-    var released = 0
+    @exclusivity(unchecked) var released = 0
     /// What libssh2 wants sent. Emptied by the owner after each step.
-    var outbound = ByteBuffer()
+    @exclusivity(unchecked) var outbound = ByteBuffer()
     /// Set before the session is freed: both callbacks then fail, so that freeing never waits for the server.
-    var isBroken = false
+    @exclusivity(unchecked) var isBroken = false
     /// The server's SSH_MSG_DISCONNECT (RFC 4253 §11.1), if one came.
     var disconnect: DisconnectMessage?
     /// Reads the client's own offer of algorithms from what libssh2 sends in plain text.
-    var outgoingOffer: KeyExchangeSniffer? = KeyExchangeSniffer(skippingIdentification: true)
+    @exclusivity(unchecked) var outgoingOffer: KeyExchangeSniffer? = KeyExchangeSniffer(skippingIdentification: true)
     /// The running attempt at `keyboard-interactive`.
     var interactive: InteractiveAnswers?
 

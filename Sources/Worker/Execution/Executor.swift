@@ -216,11 +216,8 @@ final class Executor: KafkaConsumerDelegate {
     }
 
     func consumer(_ consumer: KafkaConsumer, lost partitions: [TopicPartition], rebalance: Int) {
-        let devices = self.state.withLockedValue { state in
-            let devices = partitions.flatMap { state.partitions[$0]?.devices ?? [] }
-            for partition in partitions { state.forget(partition) }
-            return devices
-        }
+        let devices = self.devices(of: Set(partitions))
+        self.state.withLockedValue { state in for partition in partitions { state.forget(partition) } }
         let cooled = self.keepWarm()
         self.logger.warning("partitions lost", metadata: ["partitions": "\(partitions)", "rebalance": "\(rebalance)"])
         self.abandon(Set(partitions), cooled.union(devices))

@@ -64,6 +64,43 @@ extension Integration {
             }
         }
 
+        @Test("a partition that moves takes only those devices along whose home it is, whatever came on it for others")
+        func onlyItsOwn() async throws {
+            try await Fleet.with(devices: 12) { fleet in
+                try await fleet.startWorkers("first") { $0.drainTimeout = .seconds(1) }
+                let now = Int64(Date.now.timeIntervalSince1970 * 1_000)
+                // One task for each device on each partition but its own.
+                for device in fleet.devices {
+                    let home = fleet.home(of: device.name)
+                    for partition in 0..<Fleet.taskPartitions where partition != home {
+                        let task = DeviceTask(
+                            id: "stray-\(partition)/\(device.name)", job: "strays", device: device.name,
+                            operation: .run([Command("show version")]), effect: .read,
+                            deadline: now + 60_000, submitted: now, replyTo: fleet.topics.results)
+                        var value: [UInt8] = []
+                        task.encode(into: &value)
+                        try await fleet.write(value, to: fleet.topics.tasks, key: device.name, partition: partition)
+                    }
+                }
+                let strays = fleet.devices.count * Int(Fleet.taskPartitions - 1)
+                _ = try await fleet.replies.results(of: "strays", count: strays)
+                for device in fleet.devices { device.setResponseDelay(.seconds(15)) }
+                try await fleet.submit("long", "show clock", effect: .read, deadline: .seconds(90))
+                try await until("all run") {
+                    fleet.devices.allSatisfy { $0.commands.contains { $0.command == "show clock" } }
+                }
+                try await fleet.startWorkers("second")
+                for device in fleet.devices { device.setResponseDelay(.zero) }
+                let results = try await fleet.replies.results(of: "long", count: fleet.devices.count)
+                #expect(results.allSatisfy { $0.outcome == .succeeded })
+                #expect(Set(results.map { $0.owner?.worker }) == ["first", "second"])
+                for result in results {
+                    let hasMoved = result.owner?.worker == "second"
+                    #expect(try fleet.device(result.device).counters.logins == (hasMoved ? 2 : 1))
+                }
+            }
+        }
+
         @Test("a task on the wrong partition is forwarded to the device's owner and runs there, once")
         func misKeyed() async throws {
             try await Fleet.with(devices: 8) { fleet in

@@ -54,9 +54,38 @@ struct HomesTests {
         #expect(self.free(homes) == staying)
         homes.hear([self.says(10), self.says(12)])
         #expect(self.free(homes) == Self.devices.filter { Self.home($0, 10) == Self.home($0, 12) })
-        // Somebody knows more than we do.
+    }
+
+    @Test("who hears of more partitions than it knows asks a broker, unless none knows of them for too long")
+    func behind() {
+        var homes = self.homes(12)
+        #expect(!homes.isBehind)
         homes.hear([self.says(12), self.says(14)])
-        #expect(homes.isAgreed)
+        #expect(homes.isAgreed && homes.isBehind)
+        homes.learn(14)
+        #expect(!homes.isBehind)
+        homes.inherit(self.says(16))
+        #expect(homes.isBehind)
+        homes.stopWaiting()
+        #expect(!homes.isBehind && homes.isAgreed)
+        #expect(Homes().isBehind)
+    }
+
+    @Test("a partition that is given up takes sessions along, but not of devices that are at home on one that stays")
+    func going() throws {
+        var homes = self.homes(8)
+        let device = try #require(Self.devices.first { Self.home($0, 8) != Self.home($0, 10) })
+        let (old, new) = (Self.home(device, 8), Self.home(device, 10))
+        #expect(homes.goes(device, with: old) { _ in true }, "nothing is said of its sessions yet")
+        homes.settle(8)
+        #expect(homes.goes(device, with: old) { $0 != old })
+        #expect(!homes.goes(device, with: new) { $0 == old })
+        homes.learn(10)
+        #expect(homes.goes(device, with: old) { $0 != old }, "the others still go by the old number")
+        homes.settle(10)
+        #expect(!homes.goes(device, with: old) { $0 == new })
+        #expect(homes.goes(device, with: old) { $0 != new })
+        #expect(homes.goes(device, with: new) { $0 == old })
     }
 
     @Test("a device that moves from one partition of this worker to another keeps its session")

@@ -121,9 +121,12 @@ extension Executor {
             + self.configuration.drainTimeout
         var isTold = false
         while !Task.isCancelled {
+            if self.state.withLockedValue({ $0.homes.isBehind }) { _ = await self.learnPartitions() }
             await self.settleHomes()
-            let (count, isDone) = self.state.withLockedValue { state in
-                (state.homes.count, state.homes.isAgreed && !state.partitions.values.contains { $0.isHeld })
+            let (count, isBehind, isDone) = self.state.withLockedValue { state in
+                let homes = state.homes
+                let isHeld = state.partitions.values.contains { $0.isHeld }
+                return (homes.count, homes.isBehind, homes.isAgreed && !homes.isBehind && !isHeld)
             }
             if isDone { return }
             var commits: [CommittedOffset]?
@@ -140,7 +143,7 @@ extension Executor {
                 }
                 let others = state.homes.others
                 if isLate { state.homes.stopWaiting() }
-                guard commits != nil || isLate else { return others }
+                guard commits != nil && !isBehind || isLate else { return others }
                 for name in state.partitions.keys { state.partitions[name]?.isHeld = false }
                 return others
             }
@@ -157,7 +160,7 @@ extension Executor {
                     metadata: ["partitions": "\(count ?? 0)", "before": "\(others.sorted())"])
             }
             if isLate { return }
-            if commits != nil, others.isEmpty { continue }
+            if commits != nil, !isBehind, others.isEmpty { continue }
             try? await Task.sleep(for: .milliseconds(250))
         }
     }

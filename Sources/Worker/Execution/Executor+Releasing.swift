@@ -37,9 +37,17 @@ extension Executor {
         }
     }
 
+    /// The devices that go with these partitions.
     func devices(of partitions: Set<TopicPartition>) -> Set<String> {
         self.state.withLockedValue { state in
-            Set(partitions.flatMap { state.partitions[$0]?.devices ?? [] })
+            let staying = state.partitions.filter { !partitions.contains($0) && !$1.isDraining }
+            let homes = Set(staying.keys.map(\.partition))
+            var devices: Set<String> = []
+            for name in partitions {
+                for device in state.partitions[name]?.devices ?? []
+                where state.homes.goes(device, with: name.partition, stays: homes.contains) { devices.insert(device) }
+            }
+            return devices
         }
     }
 

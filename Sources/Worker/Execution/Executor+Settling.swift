@@ -104,9 +104,14 @@ extension Executor {
                 state.partitions[assigned.partition]?.ledger.retract(assigned.offset)
                 return !partition.isDraining
             }
-            // Only the device has moved, because the topic has grown.
-            if stays, let home = self.newHome(of: assigned) { return await self.end(assigned, .elsewhere(home)) }
-            assigned.trace?.leave("given up; its next owner goes on")
+            guard stays else {
+                assigned.trace?.leave("given up; its next owner goes on")
+                return
+            }
+            // Only the device has moved, because the topic has grown; or it was to move, and has come back meanwhile.
+            if let home = self.newHome(of: assigned) { return await self.end(assigned, .elsewhere(home)) }
+            let loop = self.client.eventLoop(for: assigned.task.device)
+            await self.lanes.group(on: loop, services: self.services).putBack(assigned)
         case .elsewhere(let home):
             guard await self.confirm(assigned, before: .end) else { return }
             self.telemetry.metrics.forwardedTasks.increment()

@@ -179,6 +179,7 @@ final class Executor: KafkaConsumerDelegate {
                         )
                     }
                 }
+                if let claim = metadata?.homes { state.homes.inherit(claim) }
                 let log = logs[committed.topicPartition] ?? 0..<0
                 state.partitions[committed.topicPartition] = Partition(
                     // Where nothing was ever committed, reading begins with the log; said at once, so that its acknowledgement shows whose it is.

@@ -24,6 +24,10 @@ struct Homes: Sendable {
     private(set) var settled: Int32?
     /// Smaller numbers by which other owners may still go.
     private(set) var others: Set<Int32> = []
+    /// The largest number that any owner has gone by.
+    private var claimed: Int32 = 0
+    /// Other owners know of more partitions: a broker is to be asked before devices of theirs are begun with.
+    var isBehind: Bool { self.count.map { $0 < self.claimed } ?? true }
     /// Every owner is known to go by ``count``.
     private(set) var isAgreed = false
 
@@ -45,6 +49,14 @@ struct Homes: Sendable {
         }
     }
 
+    /// Whether the session with a device that was used from a partition goes with that one when it is given up. Not if the device's home is another one that
+    /// stays: then it had only been there before the topic grew, or somebody had written its task to the wrong partition.
+    func goes(_ device: String, with partition: Int32, stays: (Int32) -> Bool) -> Bool {
+        guard let settled = self.settled else { return true }
+        let home = Self.home(of: device, among: settled)
+        return home == partition || !stays(home)
+    }
+
     /// The topic has so many partitions, or more by now.
     mutating func learn(_ count: Int32, asked: ContinuousClock.Instant = .now) {
         self.learnt = max(self.learnt ?? asked, asked)
@@ -60,8 +72,12 @@ struct Homes: Sendable {
 
     mutating func settle(_ count: Int32) { self.settled = count }
 
+    /// What the commit of a partition says that this worker takes over.
+    mutating func inherit(_ claim: Claim) { self.claimed = max(self.claimed, claim.partitions) }
+
     /// What the commits of all other owners' partitions say. Who says nothing has never had a partition, or is of an older version.
     mutating func hear(_ claims: [Claim]) {
+        for claim in claims { self.inherit(claim) }
         guard let count = self.count else { return }
         self.others = Set(claims.map(\.partitions).filter { $0 < count })
         self.isAgreed = self.others.isEmpty
@@ -70,6 +86,7 @@ struct Homes: Sendable {
     /// Those who still go by another number had time enough.
     mutating func stopWaiting() {
         self.others = []
+        self.claimed = self.count ?? 0
         self.isAgreed = self.count != nil
     }
 

@@ -73,6 +73,12 @@ actor LaneGroup {
         self.watchExpiries()
     }
 
+    /// A task that ran is the device's next one again.
+    func putBack(_ assigned: AssignedTask) {
+        self.lanes[assigned.task.device, default: Lane()].waiting.prepend(assigned)
+        self.startNext(on: assigned.task.device)
+    }
+
     /// Gives up tasks of these partitions: those that wait are dropped, those that run may go on until `deadline` and are then interrupted.
     /// Returns when none runs.
     func release(_ partitions: Set<TopicPartition>, until deadline: ContinuousClock.Instant) async {

@@ -132,7 +132,7 @@ private final class OnlyLists: ChannelInboundHandler {
 /// A real `ssh-agent`.
 ///
 /// Not started as a Foundation `Process`: it closes what it inherits, which Foundation takes for its end and then waits for it with a thread that
-/// every other `Process` needs.
+/// every other `Process` needs. Nor is `ssh-add`: on a thread without a run loop a `Process` is never freed.
 final class Agent: Sendable {
     let socket: String
     private let process: pid_t
@@ -149,15 +149,9 @@ final class Agent: Sendable {
     }
 
     private static func add(_ key: String, _ socket: String) async -> Bool {
-        await withCheckedContinuation { continuation in
-            let add = Process()
-            add.executableURL = URL(fileURLWithPath: "/usr/bin/ssh-add")
-            add.arguments = ["-q", key]
-            add.environment = ["SSH_AUTH_SOCK": socket]
-            add.standardError = FileHandle.nullDevice
-            add.terminationHandler = { continuation.resume(returning: $0.terminationStatus == 0) }
-            do { try add.run() } catch { continuation.resume(returning: false) }
-        }
+        let arguments = ["SSH_AUTH_SOCK=\(socket)", "ssh-add", "-q", key]
+        guard let add = try? OpenSSHServer.spawn("/usr/bin/env", arguments) else { return false }
+        return (try? await NIOThreadPool.singleton.runIfActive { OpenSSHServer.wait(for: add) == 0 }) ?? false
     }
 
     func stop() {

@@ -314,7 +314,7 @@ public final class OpenSSHServer: Sendable {
     }
 
     /// Reaps a child; its exit status, or -1.
-    static func wait(for process: pid_t) -> Int32 {
+    package static func wait(for process: pid_t) -> Int32 {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0 {
             guard errno == EINTR else { return -1 }

@@ -55,7 +55,7 @@ static inline int clibssh2_channel_clear_exit_status(LIBSSH2_CHANNEL *channel, c
  * libssh2_session_init_ex clears all of it, so that all of it becomes resident. What an idle session uses of it is the
  * beginnings of the buffers. The pages that hold nothing but zeros go back to the kernel (madvise(2), MADV_DONTNEED: private
  * anonymous memory, which malloc's is, reads as zeros from then on, and gets a new page when it is written to): the session can't
- * tell the difference. To be called with a session that nothing has been done with yet. */
+ * tell the difference. */
 static inline void clibssh2_session_release_untouched_pages(LIBSSH2_SESSION *session) {
 #ifdef __linux__
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -4,14 +4,15 @@ import NIOCore
 extension SessionChannel {
     /// Opens the shell; `continuation` hears whether it runs, `receive` of everything after that.
     func openShell(
-        resuming continuation: CheckedContinuation<Result<Void, SSHError>, Never>,
+        resuming continuation: CheckedContinuation<Result<SSHShell, SSHError>, Never>,
         receive: @escaping @Sendable (ShellEvent) -> Void
     ) {
-        var waiting: CheckedContinuation<Result<Void, SSHError>, Never>? = continuation
+        var waiting: CheckedContinuation<Result<SSHShell, SSHError>, Never>? = continuation
+        let shell = SSHShell(channel: NIOLoopBound(self, eventLoop: self.core.eventLoop))
         self.begin(
             output: { _, bytes in receive(.data(bytes)) },
             started: {
-                waiting?.resume(returning: .success(()))
+                waiting?.resume(returning: .success(shell))
                 waiting = nil
             },
             ended: { end in

@@ -88,54 +88,63 @@ package actor SSHConnection {
     /// `.closed` as the last call, whoever closed it. It must not block. When this throws, `receive` is never called.
     ///
     /// - Throws: `channelRefused` if the server refuses or doesn't answer in time; `sessionLost`, `sessionClosed`, `cancelled`.
-    package func openShell(
+    package nonisolated func openShell(
         _ terminal: PseudoTerminal,
         receive: @escaping @Sendable (ShellEvent) -> Void
     ) async throws(SSHError) -> SSHShell {
-        let channel = self.makeChannel(.shell(terminal))
-        let eventLoop = self.eventLoop
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Result<Void, SSHError>, Never>) in
-                self.begin(channel) { $0.openShell(resuming: continuation, receive: receive) }
-            }
-        } onCancel: {
-            eventLoop.execute { channel.value.cancelStart() }
+        try await self.withChannel(.shell(terminal)) { channel, continuation in
+            channel.openShell(resuming: continuation, receive: receive)
+        } cancel: {
+            $0.cancelStart()
         }
-        try result.get()
-        return SSHShell(channel: channel)
     }
 
     /// Runs one command on a channel of its own, without a terminal and without input.
     ///
     /// `output` is called on the event loop for each piece. Cancelling the task closes the channel.
     /// - Throws: `sessionLost` if the connection breaks before the exit status; `channelRefused` if the command was never started.
-    package func execute(
+    package nonisolated func execute(
         _ command: String,
         output: @escaping @Sendable (ExecStream, ByteBuffer) -> Void
     ) async throws(SSHError) -> SSHExit {
-        let channel = self.makeChannel(.command(command))
-        let eventLoop = self.eventLoop
+        try await self.withChannel(.command(command)) { channel, continuation in
+            channel.runCommand(resuming: continuation, output: output)
+        } cancel: {
+            $0.cancel()
+        }
+    }
+
+    /// Puts a channel in line, and waits for the answer outside of the actor: a task on the event loop stays in its turn, and any other one crosses to
+    /// the loop and back once.
+    private nonisolated func withChannel<Answer: Sendable>(
+        _ request: SessionChannel.Request,
+        begin: @escaping @Sendable (SessionChannel, CheckedContinuation<Result<Answer, SSHError>, Never>) -> Void,
+        cancel: @escaping @Sendable (SessionChannel) -> Void
+    ) async throws(SSHError) -> Answer {
+        // Whoever waits holds the connection.
+        defer { withExtendedLifetime(self) {} }
+        let (eventLoop, core) = (self.eventLoop, self.core)
+        let channel = NIOLoopBoundBox.makeEmptyBox(valueType: SessionChannel.self, eventLoop: eventLoop)
+        let isCancelled = NIOLockedValueBox(false)
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Result<SSHExit, SSHError>, Never>) in
-                self.begin(channel) { $0.runCommand(resuming: continuation, output: output) }
+            await withCheckedContinuation { (continuation: CheckedContinuation<Result<Answer, SSHError>, Never>) in
+                let start: @Sendable () -> Void = {
+                    let started = SessionChannel(request, core: core.value)
+                    channel.value = started
+                    begin(started, continuation)
+                    if isCancelled.withLockedValue({ $0 }) { cancel(started) }
+                }
+                if eventLoop.inEventLoop { start() } else { eventLoop.execute(start) }
             }
         } onCancel: {
-            eventLoop.execute { channel.value.cancel() }
+            isCancelled.withLockedValue { $0 = true }
+            eventLoop.execute { channel.value.map(cancel) }
         }
         return try result.get()
     }
 
-    private func makeChannel(_ request: SessionChannel.Request) -> NIOLoopBound<SessionChannel> {
-        NIOLoopBound(SessionChannel(request, core: self.core.value), eventLoop: self.eventLoop)
-    }
-
     func makeTransferChannel(_ request: SessionChannel.Request, _ options: FileTransfer.Options) -> TransferChannel {
         TransferChannel(request, core: self.core.value, bound: options.silence)
-    }
-
-    /// Isolated, so that the closures above have to run here: one that doesn't use `self` would leave the event loop.
-    private func begin(_ channel: NIOLoopBound<SessionChannel>, _ body: (SessionChannel) -> Void) {
-        body(channel.value)
     }
 
     /// Says goodbye (SSH_MSG_DISCONNECT) if that doesn't block, and closes. Idempotent; returns when the socket is closed.

@@ -20,9 +20,17 @@ extension SessionCore {
         let grid = max(1, UInt64(TimeAmount(period).nanoseconds) / 128)
         let due = (NIODeadline.now() + TimeAmount(period)).uptimeNanoseconds / grid * grid
         self.watchTimer = self.eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(due)) {
+            self.releaseMemory()
             self.watch()
             self.scheduleWatch()
         }
+    }
+
+    /// Once: a session that is still there after the first period is one that lasts.
+    private func releaseMemory() {
+        guard !self.hasReleasedMemory, !self.isLent, let session = self.session else { return }
+        self.hasReleasedMemory = true
+        session.releaseUntouchedPages()
     }
 
     private func watch() {

@@ -68,6 +68,8 @@ final class SessionCore: ChannelInboundHandler {
     /// Due when a channel's program has to run.
     var channelTimer: Scheduled<Void>?
     var liveness: Liveness?
+    /// Whether the memory that libssh2 claims for a session and doesn't use has been given back.
+    var hasReleasedMemory = false
     /// Whether anything has come from the peer since this was last set to `false`.
     @exclusivity(unchecked) var hasHeard = false
     /// The channel on which the server has been asked for a sign of life, and hasn't answered yet.
@@ -235,40 +237,47 @@ final class SessionCore: ChannelInboundHandler {
 
     /// Has what the end of a command produced leave together with what its owner asks for next.
     ///
-    /// A task that waits for a command's end goes on with the event loop's next turn, and often with another command: end of file, close and the
+    /// A task that waits for a command's end goes on with one of the event loop's next turns, and often with another command: end of file, close and the
     /// next opening are then one segment instead of two.
-    func flushWithNextCommand() { self.flushing = .afterTurn }
+    func flushWithNextCommand() { self.flushing = .afterTurns }
 
     /// The next flush is not to wait any more.
     func flushAtOnce() { self.flushing = .atOnce }
 
     private enum Flushing {
         case atOnce
-        /// With the next turn of the event loop, for which nothing has been arranged yet.
-        case afterTurn
+        /// In a few turns of the event loop, for which nothing has been arranged yet.
+        case afterTurns
         case arranged
     }
 
-    /// Whether a flush has to wait for the event loop's next turn, and sees to it that there is one.
-    private func waitsForTurn() -> Bool {
+    /// Whether a flush has to wait for other turns of the event loop, and sees to it that there are some.
+    private func waitsForTurns() -> Bool {
         switch self.flushing {
         case .atOnce: return false
         case .arranged: return true
-        case .afterTurn:
-            // The waiting task was put in line before this.
+        case .afterTurns:
             self.flushing = .arranged
-            self.eventLoop.assumeIsolated().execute {
-                guard case .arranged = self.flushing else { return }
-                self.flushing = .atOnce
-                self.flushAfterWrite()
-            }
+            self.flush(afterTurns: Self.turnsToNextCommand)
             return true
+        }
+    }
+
+    /// In one the waiting task goes on, in the other one the task of its next command may have to begin.
+    private static let turnsToNextCommand = 2
+
+    private func flush(afterTurns turns: Int) {
+        self.eventLoop.assumeIsolated().execute {
+            guard case .arranged = self.flushing else { return }
+            guard turns == 1 else { return self.flush(afterTurns: turns - 1) }
+            self.flushing = .atOnce
+            self.flushAfterWrite()
         }
     }
 
     /// Sends what libssh2 has produced, and stops or resumes reading.
     func flush() {
-        guard !self.isLent, let wire = self.session?.wire, let transport = self.transport, !self.waitsForTurn() else {
+        guard !self.isLent, let wire = self.session?.wire, let transport = self.transport, !self.waitsForTurns() else {
             return
         }
         if wire.outbound.readableBytes > 0, transport.isWritable {

@@ -22,7 +22,6 @@ final class LibSSH2Session {
         }
         self.wire = wire
         self.handle = handle
-        clibssh2_session_release_untouched_pages(handle)
         libssh2_session_set_blocking(handle, 0)
         clibssh2_session_set_callbacks(handle, libSSH2Send, libSSH2Receive, libSSH2Disconnect)
     }
@@ -32,6 +31,10 @@ final class LibSSH2Session {
         // Channels that wait for the server's close see the broken wire and give up; a few calls are enough.
         for _ in 0..<1024 where libssh2_session_free(self.handle) != LIBSSH2_ERROR_EAGAIN { break }
     }
+
+    /// Gives back memory that the session has claimed and not used. For sessions that last: the pages cost whoever claims them next more than half of what
+    /// this module adds to libssh2's part of a connection.
+    func releaseUntouchedPages() { clibssh2_session_release_untouched_pages(self.handle) }
 
     /// Sets the algorithms to offer, best first. Only names that the library supports may be given: it mishandles others.
     ///

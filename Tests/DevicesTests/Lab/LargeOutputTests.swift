@@ -80,7 +80,6 @@ struct LargeOutputTests {
                 )
             }
             // A sanitizer keeps what has been freed.
-            let isSanitized = dlsym(nil, "__asan_init") != nil || dlsym(nil, "__tsan_init") != nil
             #expect(isSanitized || growth < Self.mostGrowth, "resident memory grew by \(growth) bytes")
             #expect(ratio < Double(Self.megabytes) / 5 * 1.8, "\(Self.megabytes) MB cost \(ratio) times 5 MB")
             #expect(try await session.run("echo here").text == "here\n")

@@ -131,7 +131,3 @@ enum ResidentMemory {
         return Int(line.filter(\.isNumber)) ?? 0
     }
 }
-
-/// Whether AddressSanitizer or ThreadSanitizer runs along, which keep what has been freed.
-let isSanitized = ["__asan_init", "__tsan_init"].contains { (name: String) in dlsym(dlopen(nil, RTLD_NOW), name) != nil
-}

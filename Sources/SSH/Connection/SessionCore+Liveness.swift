@@ -16,21 +16,24 @@ extension SessionCore {
     /// Ends of periods lie on a grid, the same for all connections: a loop with thousands of them wakes once for all that are due, not once for each, and
     /// their answers come together too. The grid is fine enough that no turn is long, and early rather than late, so that the bound holds.
     private func scheduleWatch() {
-        guard case .open = self.phase, let period = self.liveness?.period else { return }
+        guard case .open = self.phase, var period = self.liveness?.period else { return }
+        if !self.hasReleasedMemory { period = min(period, Self.timeToRelease) }
         let grid = max(1, UInt64(TimeAmount(period).nanoseconds) / 128)
         let due = (NIODeadline.now() + TimeAmount(period)).uptimeNanoseconds / grid * grid
         self.watchTimer = self.eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(due)) {
-            self.releaseMemory()
-            self.watch()
+            if self.hasReleasedMemory { self.watch() } else { self.releaseMemory() }
             self.scheduleWatch()
         }
     }
 
-    /// Once: a session that is still there after the first period is one that lasts.
+    /// A session that is still there after this time is one that lasts.
+    private static let timeToRelease = Duration.seconds(1)
+
     private func releaseMemory() {
-        guard !self.hasReleasedMemory, !self.isLent, let session = self.session else { return }
         self.hasReleasedMemory = true
-        session.releaseUntouchedPages()
+        if !self.isLent { self.session?.releaseUntouchedPages() }
+        // The first period begins here: it must not end later for what was heard before.
+        self.hasHeard = false
     }
 
     private func watch() {

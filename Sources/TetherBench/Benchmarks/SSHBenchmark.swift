@@ -78,11 +78,11 @@ struct SSHBenchmark: AsyncParsableCommand {
             ),
             Case(
                 name: "warm_shell", title: "command in an open shell, 50 sessions (µs)", mode: .warm,
-                sessions: 50, count: quick ? 5_000 : 20_000, engines: everyone
+                sessions: 50, count: quick ? 10_000 : 60_000, engines: everyone
             ),
             Case(
                 name: "warm_shell_single", title: "the same, one session (µs)", mode: .warm,
-                sessions: 1, count: quick ? 1_000 : 4_000, engines: everyone
+                sessions: 1, count: quick ? 2_000 : 10_000, engines: everyone
             ),
             Case(
                 name: "warm_shell_echo_gate", title: "50 sessions, return key after the echo (µs)", mode: .warm,
@@ -94,7 +94,7 @@ struct SSHBenchmark: AsyncParsableCommand {
             ),
             Case(
                 name: "exec", title: "command on a channel of its own, 16 sessions (µs)", mode: .exec,
-                sessions: 16, count: quick ? 1_600 : 6_400, engines: [.ssh]
+                sessions: 16, count: quick ? 3_200 : 16_000, engines: [.ssh]
             ),
         ]
         let idle = [

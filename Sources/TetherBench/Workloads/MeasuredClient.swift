@@ -44,6 +44,9 @@ struct MeasuredClient: AsyncParsableCommand {
     @Flag(help: "Sessions send the return key only when they have seen the echo.") var waitsForEcho = false
     @Option(help: "Event loops. The reference program has one thread.") var loops = 1
 
+    /// Until a session that has just been opened has given back what it needs no more.
+    private static let timeToSettle = Duration.seconds(2)
+
     func run() async throws {
         ResourceUsage.raiseDescriptorLimit()
         var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
@@ -86,6 +89,7 @@ struct MeasuredClient: AsyncParsableCommand {
             await Self.close(connections)
         case .idle:
             let shells = try await first + workload.shells(self.sessions - 1)
+            try await Task.sleep(for: Self.timeToSettle)
             measurement = self.measurement(since: start, rssBefore: rss)
             await Self.close(shells.map(\.connection))
         }
@@ -118,7 +122,9 @@ struct MeasuredClient: AsyncParsableCommand {
                 try await workload.runOnLoops(sessions, count: self.count, command: command)
             }
         case .exec: throw ValidationError("Devices run commands in a shell or on exec channels as their platform says.")
-        case .idle: _ = try await workload.sessions(self.sessions)
+        case .idle:
+            _ = try await workload.sessions(self.sessions)
+            try await Task.sleep(for: Self.timeToSettle)
         }
         var measurement = self.measurement(since: start, rssBefore: rss)
         if !times.isEmpty { measurement.p50Seconds = times.median }

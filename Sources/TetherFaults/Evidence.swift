@@ -47,6 +47,8 @@ struct SeenReply: Sendable {
 struct Absence: Sendable {
     var from: Int64
     var to: Int64
+    /// What was made since then may still have been with the worker when it began: before `from` if the broker was away until shortly before.
+    var unsentFrom: Int64
 }
 
 /// Everything that is known of a round when it is over.

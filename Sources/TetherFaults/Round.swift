@@ -28,6 +28,8 @@ final class Round: Sendable {
         var deadLetters: [String] = []
         var faults: [String: Int] = [:]
         var absences: [Absence] = []
+        /// When no worker could reach the broker as usual.
+        var outages: [Range<Int64>] = []
         var growths: [Int64] = []
         var crashes: [String] = []
         var finished: Set<String> = []
@@ -298,24 +300,26 @@ final class Round: Sendable {
             self.workers[index].send(SIGSTOP)
             try await Task.sleep(for: time)
             self.workers[index].send(SIGCONT)
-            self.notes.withLockedValue { $0.absences.append(Absence(from: begin, to: Self.now)) }
+            self.noteAbsence(since: begin)
         case .isolate(let index, let time):
             let begin = Self.now
             try await self.proxy.setFault(.blackHole, clientID: self.workers[index].name)
             try await Task.sleep(for: time)
             try await self.proxy.setFault(nil, clientID: self.workers[index].name)
-            self.notes.withLockedValue { $0.absences.append(Absence(from: begin, to: Self.now)) }
+            self.noteAbsence(since: begin)
         case .join(let time):
             try self.visitor.start()
             try await Task.sleep(for: time)
             self.visitor.send(SIGTERM)
             await self.waitForOrderlyEnd(self.visitor)
-        case .restartBroker(let down): try await self.restartBroker(down)
-        case .cutBrokerConnections: await self.proxy.cut()
+        case .restartBroker(let down): try await self.notingOutage { try await self.restartBroker(down) }
+        case .cutBrokerConnections: await self.notingOutage { await self.proxy.cut() }
         case .slowBroker(let time):
-            try await self.proxy.setFault(.latency(.milliseconds(150)))
-            try await Task.sleep(for: time)
-            try await self.proxy.setFault(nil)
+            try await self.notingOutage {
+                try await self.proxy.setFault(.latency(.milliseconds(150)))
+                try await Task.sleep(for: time)
+                try await self.proxy.setFault(nil)
+            }
         case .grow:
             let topic = "\(Self.prefix).tasks"
             let count = try await self.admin.describe([topic])[topic]?.partitions ?? Self.taskPartitions
@@ -335,6 +339,23 @@ final class Round: Sendable {
             try await Task.sleep(for: time)
             device.setResponseDelay(.milliseconds(5))
         }
+    }
+
+    /// The longest that a client waits before it connects again (`reconnect.backoff.max.ms`), and a second to send what has waited.
+    private static let reconnection: Int64 = 3_000
+
+    private func noteAbsence(since begin: Int64) {
+        self.notes.withLockedValue { notes in
+            let before = notes.outages.filter { $0.lowerBound <= begin && begin <= $0.upperBound + Self.reconnection }
+            let unsentFrom = before.map(\.lowerBound).min() ?? begin
+            notes.absences.append(Absence(from: begin, to: Self.now, unsentFrom: unsentFrom))
+        }
+    }
+
+    private func notingOutage(_ fault: () async throws -> Void) async rethrows {
+        let begin = Self.now
+        try await fault()
+        self.notes.withLockedValue { $0.outages.append(begin..<max(begin, Self.now)) }
     }
 
     private func spoil(_ index: Int, _ fault: DeviceFault, _ time: Duration) async throws {

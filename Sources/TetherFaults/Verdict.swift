@@ -68,7 +68,7 @@ struct Verdict: Sendable {
         let unmarked = ends.indices.filter { !ends[$0].isRedelivered }
         guard let last = unmarked.last, last > 0 else { return }
         let made = ends[last].timestamp
-        let wasHeldUp = absences.contains { $0.from - 1_000 <= made && made <= $0.to }
+        let wasHeldUp = absences.contains { $0.unsentFrom - 1_000 <= made && made <= $0.to }
         if unmarked.count > 1 || !wasHeldUp {
             self.broken(
                 "\(job.id) on \(device): a second terminal record without `redelivered`; unmarked are \(unmarked) of \(ends.count)"

@@ -51,7 +51,7 @@ struct OptionTests {
             "--build", "--profile", "--rm", "--since", "--from-file", "--describe", "--group", "--state", "--members",
             "--now",
             "--filter", "--bootstrap-server", "--list",
-            "--config", "--storage",
+            "--config", "--storage", "--tool",
         ]
         for file in files {
             for match in try String(contentsOf: file, encoding: .utf8).matches(

@@ -48,13 +48,8 @@ extension Integration {
                     fleet.devices.map(\.name).first {
                         newHome($0) < Fleet.taskPartitions && newHome($0) != fleet.home(of: $0)
                     })
-                let now = Int64(Date.now.timeIntervalSince1970 * 1_000)
-                let task = DeviceTask(
-                    id: "early/\(device)", job: "early", device: device, operation: .run([Command("show clock")]),
-                    effect: .read, deadline: now + 60_000, submitted: now, replyTo: fleet.topics.results)
-                var value: [UInt8] = []
-                task.encode(into: &value)
-                try await fleet.write(value, to: fleet.topics.tasks, key: device, partition: newHome(device))
+                try await fleet.writeTask(
+                    "show clock", effect: .read, job: "early", device: device, partition: newHome(device))
                 #expect(try await fleet.replies.result(of: "early").outcome == .succeeded)
                 let tasks = try await TopicLog(fleet.topics.tasks, on: fleet.cluster)
                 try await tasks.readToEnd()
@@ -68,18 +63,13 @@ extension Integration {
         func onlyItsOwn() async throws {
             try await Fleet.with(devices: 12) { fleet in
                 try await fleet.startWorkers("first") { $0.drainTimeout = .seconds(1) }
-                let now = Int64(Date.now.timeIntervalSince1970 * 1_000)
                 // One task for each device on each partition but its own.
                 for device in fleet.devices {
                     let home = fleet.home(of: device.name)
                     for partition in 0..<Fleet.taskPartitions where partition != home {
-                        let task = DeviceTask(
-                            id: "stray-\(partition)/\(device.name)", job: "strays", device: device.name,
-                            operation: .run([Command("show version")]), effect: .read,
-                            deadline: now + 60_000, submitted: now, replyTo: fleet.topics.results)
-                        var value: [UInt8] = []
-                        task.encode(into: &value)
-                        try await fleet.write(value, to: fleet.topics.tasks, key: device.name, partition: partition)
+                        try await fleet.writeTask(
+                            "show version", effect: .read, job: "strays", id: "stray-\(partition)/\(device.name)",
+                            device: device.name, partition: partition)
                     }
                 }
                 let strays = fleet.devices.count * Int(Fleet.taskPartitions - 1)
@@ -108,17 +98,11 @@ extension Integration {
                 try await fleet.submit("warm", "show version")
                 let warm = try await fleet.replies.results(of: "warm", count: 8)
                 let owners = Dictionary(warm.map { ($0.device, $0.owner?.worker) }) { $1 }
-                let now = Int64(Date.now.timeIntervalSince1970 * 1_000)
                 for device in fleet.devices {
-                    let task = DeviceTask(
-                        id: "stray/\(device.name)", job: "stray", device: device.name,
-                        operation: .run([Command("lab count strays")]), effect: .change,
-                        deadline: now + 60_000, submitted: now, replyTo: fleet.topics.results)
-                    var value: [UInt8] = []
-                    task.encode(into: &value)
                     // Halfway round: on average another worker's.
                     let wrong = (fleet.home(of: device.name) + Fleet.taskPartitions / 2) % Fleet.taskPartitions
-                    try await fleet.write(value, to: fleet.topics.tasks, key: device.name, partition: wrong)
+                    try await fleet.writeTask(
+                        "lab count strays", effect: .change, job: "stray", device: device.name, partition: wrong)
                 }
                 let results = try await fleet.replies.results(of: "stray", count: 8)
                 for result in results {

@@ -54,16 +54,10 @@ extension Integration {
                 #expect(try await fleet.replies.result(of: "oncall").outcome == .succeeded)
 
                 // A task that no router wrote, and one whose topic the policy has forgotten since.
-                let now = Int64(Date().timeIntervalSince1970 * 1000)
                 for (id, origin) in [("forged", nil), ("stale", "former")] {
-                    let task = DeviceTask(
-                        id: "\(id)/dev-0001", job: id, source: origin, device: "dev-0001",
-                        operation: .run([Command("show clock")]), effect: .read, deadline: now + 60_000, submitted: now,
-                        replyTo: fleet.topics.results)
-                    var bytes: [UInt8] = []
-                    task.encode(into: &bytes)
-                    try await fleet.write(
-                        bytes, to: fleet.topics.tasks, key: "dev-0001", partition: fleet.home(of: "dev-0001"))
+                    try await fleet.writeTask(
+                        "show clock", effect: .read, job: id, source: origin, device: "dev-0001",
+                        partition: fleet.home(of: "dev-0001"))
                     let result = try await fleet.replies.result(of: id)
                     #expect(result.outcome == .rejected && result.error?.code == "policy.denied")
                 }

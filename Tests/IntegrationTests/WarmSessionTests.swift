@@ -99,16 +99,10 @@ extension Integration {
                 #expect(staying.map(\.counters.logins) == logins)
 
                 // A task that waits on its old partition is forwarded, and waits for the new owner.
-                let now = Int64(Date.now.timeIntervalSince1970 * 1_000)
                 for device in moving {
-                    let task = DeviceTask(
-                        id: "old/\(device.name)", job: "old", device: device.name,
-                        operation: .run([Command("lab count olds")]), effect: .change,
-                        deadline: now + 60_000, submitted: now, replyTo: fleet.topics.results)
-                    var value: [UInt8] = []
-                    task.encode(into: &value)
-                    try await fleet.write(
-                        value, to: fleet.topics.tasks, key: device.name, partition: fleet.home(of: device.name))
+                    try await fleet.writeTask(
+                        "lab count olds", effect: .change, job: "old", device: device.name,
+                        partition: fleet.home(of: device.name))
                 }
                 // Nobody joins: the workers themselves see that nobody serves the new ones, and make the group look again.
                 for result in try await fleet.replies.results(of: "old", count: moving.count) {

@@ -4,7 +4,7 @@ import NIOCore
 /// A request to a session, and who waits for its answer.
 ///
 /// Safety: what never changes is `Sendable`. The continuation is set by the caller before anybody else knows the request, and the request then
-/// belongs to the session's event loop, where alone everything that changes is touched.
+/// belongs to the session's event loop, where alone everything that changes is touched. Nor is exclusive access checked there: each is a read or a replacement.
 final class PendingCommand: QueuedRequest, @unchecked Sendable {
     typealias Answer = Result<CommandResult, DeviceError>
     enum Kind { case command, probe, keepalive, mode, turn }

@@ -221,6 +221,23 @@ final class Fleet {
         return try await self.replies.result(of: id)
     }
 
+    /// Writes a task of one command that no router has made, to whatever partition.
+    ///
+    /// - Parameter id: `nil`: the job and the device, as a router's.
+    func writeTask(
+        _ command: String, effect: Effect, job: String, id: String? = nil, source: String? = nil, device: String,
+        partition: Int32
+    ) async throws {
+        let now = Int64(Date.now.timeIntervalSince1970 * 1_000)
+        let task = DeviceTask(
+            id: id ?? "\(job)/\(device)", job: job, source: source, device: device,
+            operation: .run([Command(command)]), effect: effect, deadline: now + 60_000, submitted: now,
+            replyTo: self.topics.results)
+        var value: [UInt8] = []
+        task.encode(into: &value)
+        try await self.write(value, to: self.topics.tasks, key: device, partition: partition)
+    }
+
     func write(
         _ value: [UInt8]?, to topic: String, key: String? = nil, partition: Int32? = nil, headers: [KafkaHeader] = []
     ) async throws {

@@ -7,14 +7,15 @@ import UnixSignals
 struct TetherBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "TetherBench",
-        abstract: "Measure Tether's SSH engine, its file transfers, its codec, and the way of a job through a broker.",
+        abstract:
+            "Measure Tether: its SSH engine, file transfers, codec, inventories, workers and fleets, beside others' work.",
         discussion: """
             CPU time and ratios are what to compare: programs take turns within one run, and medians are shown. Wall-clock figures depend \
             on what else the machine does.
             """,
         subcommands: [
-            SSHBenchmark.self, FilesBenchmark.self, JSONBenchmark.self, KafkaBenchmark.self, WorkerBenchmark.self,
-            ScaleBenchmark.self, SoakBenchmark.self, InventoryBenchmark.self, PeersBenchmark.self, AllBenchmarks.self,
+            SSHBenchmark.self, FilesBenchmark.self, JSONBenchmark.self, InventoryBenchmark.self, WorkerBenchmark.self,
+            ScaleBenchmark.self, SoakBenchmark.self, PeersBenchmark.self, AllBenchmarks.self,
             MeasuredClient.self, MeasuredTransfer.self, MeasuredInventory.self,
         ],
         defaultSubcommand: AllBenchmarks.self
@@ -58,9 +59,12 @@ struct BenchmarkOptions: ParsableArguments {
 struct AllBenchmarks: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "all",
-        abstract: "Those of the engine, files, the codec, inventories and a job's way, one after the other.")
+        abstract: "All of them but the soak, one after the other.",
+        discussion: "One to two hours; with --quick, a fifth of that."
+    )
 
     @OptionGroup var options: BenchmarkOptions
+    @OptionGroup var peers: PeerOptions
 
     func run() async throws {
         var report = Report()
@@ -68,7 +72,9 @@ struct AllBenchmarks: AsyncParsableCommand {
         try await FilesBenchmark.measure(self.options, into: &report)
         JSONBenchmark.measure(self.options, into: &report)
         try InventoryBenchmark.measure(self.options, into: &report)
-        try await KafkaBenchmark.measure(self.options, into: &report)
+        try await WorkerBenchmark.measure(self.options, into: &report)
+        try await ScaleBenchmark.measure(self.options, into: &report)
+        try await PeersBenchmark.measure(self.options, self.peers, into: &report)
         report.finish(self.options)
     }
 }

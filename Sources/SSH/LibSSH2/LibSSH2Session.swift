@@ -126,14 +126,14 @@ final class LibSSH2Session {
 }
 
 /// The library as a whole: initialised once per process, before the first session.
-enum LibSSH2Library {
+package enum LibSSH2Library {
     static let isReady: Bool = {
         guard libssh2_init(0) == 0 else { return false }
         clibssh2_keys_add_rsa_sha2()
         return true
     }()
 
-    static var version: String { libssh2_version(0).map { String(cString: $0) } ?? "unknown" }
+    package static var version: String { libssh2_version(0).map { String(cString: $0) } ?? "unknown" }
 
     /// The names that the library can negotiate for each `LIBSSH2_METHOD_…`.
     static let supported: [Int32: [String]] = {

@@ -12,8 +12,15 @@ enum FanOut {
         var peakBytes = 0
         var logins = 0
         var failed = 0
-        /// Of all result records.
-        var resultBytes = 0.0
+
+        /// The middle value of each time and cost; the worst of the others.
+        static func median(of rounds: [Round]) -> Round {
+            Round(
+                accepted: rounds.map(\.accepted).median, firstResult: rounds.map(\.firstResult).median,
+                lastResult: rounds.map(\.lastResult).median, finished: rounds.map(\.finished).median,
+                cpu: rounds.map(\.cpu).median, peakBytes: rounds.map(\.peakBytes).max() ?? 0,
+                logins: rounds.map(\.logins).max() ?? 0, failed: rounds.map(\.failed).max() ?? 0)
+        }
     }
 
     static func measure(devices: Int, into report: inout Report) async throws {
@@ -67,7 +74,7 @@ enum FanOut {
             guard ContinuousClock.now < start + .seconds(600) else {
                 throw BenchmarkError("\(results) of \(devices) results after ten minutes")
             }
-            let replies = try await stage.nextReplies { round.resultBytes += Double($0) }
+            let replies = try await stage.nextReplies()
             let elapsed = (ContinuousClock.now - start) / .seconds(1)
             for reply in replies {
                 switch reply {

@@ -21,8 +21,9 @@ struct FleetModel {
     private struct Quantity {
         var name: String
         var key: String
-        var measured: (FleetFigures) -> Double
-        var line: Line
+        /// `nil` where it was not measured.
+        var measured: (FleetFigures) -> Double?
+        var predicted: (Int) -> Double
     }
 
     private let quantities: [Quantity]
@@ -30,34 +31,32 @@ struct FleetModel {
     private let opening: Line
     private let accepted: Line
     private let fanOut: Line
-    private let fanOutCPU: Line
     private let idle: Line
-    private let resultBytes: Double
+    private let records: Line
+    private let bytes: Line
 
     init(from small: FleetFigures, and large: FleetFigures) {
-        func line(_ value: (FleetFigures) -> Double) -> Line {
-            Line((Double(small.devices), value(small)), (Double(large.devices), value(large)))
+        var quantities: [Quantity] = []
+        func line(_ name: String, _ key: String, _ value: @escaping (FleetFigures) -> Double) -> Line {
+            let line = Line((Double(small.devices), value(small)), (Double(large.devices), value(large)))
+            quantities.append(Quantity(name: name, key: key, measured: value, predicted: line.at))
+            return line
         }
-        self.resident = line { Double($0.residentBytes) / 1e6 }
-        self.opening = line { $0.opening }
-        self.accepted = line { $0.fanOut.accepted }
-        self.fanOut = line { $0.fanOut.lastResult }
-        self.fanOutCPU = line { $0.fanOut.cpu }
-        self.idle = line { $0.idleCPU * 100 }
-        self.resultBytes = large.resultBytes
-        self.quantities = [
+        self.resident = line("resident, MB", "resident_mb") { Double($0.residentBytes) / 1e6 }
+        self.idle = line("idle, % of a core", "idle_cpu_percent") { $0.idleCPU * 100 }
+        let opening = line("all sessions open after, s", "opening_s") { $0.opening }
+        self.opening = opening
+        _ = line("worker's CPU for that, s", "opening_cpu_s") { $0.openingCPU }
+        self.accepted = line("fan-out: accepted after, s", "fan_out_accepted_s") { $0.fanOut.accepted }
+        self.fanOut = line("fan-out: last result, s", "fan_out_last_result_s") { $0.fanOut.lastResult }
+        _ = line("fan-out: worker's CPU, s", "fan_out_cpu_s") { $0.fanOut.cpu }
+        self.records = line("fan-out: records to Kafka", "fan_out_records") { $0.sent.records }
+        self.bytes = line("fan-out: MB to Kafka", "fan_out_mb") { $0.sent.bytes / 1e6 }
+        quantities.append(
             Quantity(
-                name: "resident, MB", key: "resident_mb", measured: { Double($0.residentBytes) / 1e6 },
-                line: self.resident),
-            Quantity(
-                name: "all sessions open after, s", key: "opening_s", measured: { $0.opening }, line: self.opening),
-            Quantity(
-                name: "fan-out: last result, s", key: "fan_out_last_result_s", measured: { $0.fanOut.lastResult },
-                line: self.fanOut),
-            Quantity(
-                name: "fan-out: worker's CPU, s", key: "fan_out_cpu_s", measured: { $0.fanOut.cpu },
-                line: self.fanOutCPU),
-        ]
+                name: "a dead worker's devices are open elsewhere after, s", key: "recovery_s",
+                measured: { $0.disturbance?.recovery }, predicted: { Assumption.sessionTimeout + opening.at($0) }))
+        self.quantities = quantities
     }
 
     /// Predictions beside what was measured.
@@ -66,7 +65,11 @@ struct FleetModel {
         for quantity in self.quantities {
             var cells = [quantity.name]
             for fleet in fleets {
-                let (predicted, measured) = (quantity.line.at(fleet.devices), quantity.measured(fleet))
+                guard let measured = quantity.measured(fleet) else {
+                    cells += ["", "", ""]
+                    continue
+                }
+                let predicted = quantity.predicted(fleet.devices)
                 cells += [Report.number(predicted), Report.number(measured), Report.number(predicted / measured)]
                 report.add("model_\(fleet.devices)_\(quantity.key)_ratio", predicted / measured)
             }
@@ -81,8 +84,8 @@ struct FleetModel {
 
     /// What Tether does by default, and what is assumed of a machine.
     private enum Assumption {
-        /// `--max-sessions`.
-        static let sessionsPerWorker = 10_000
+        /// Below `--max-sessions` (10,000): there is room for the devices of workers that have died.
+        static let sessionsPerWorker = 8_000
         /// `--session-timeout`, in seconds.
         static let sessionTimeout = 45.0
         /// So that a worker's share moves in small steps.
@@ -99,16 +102,15 @@ struct FleetModel {
         // Routers share jobs out, and each takes one after the other.
         let routing = self.accepted.at(min(devices, Assumption.targetsPerJob)) * Double((jobs + workers - 1) / workers)
         let fanOut = routing + self.fanOut.at(share)
-        // A task, its result, and the collector's record; the task and the collector's are about half a result each.
-        let bytes = self.resultBytes * 2
-        let records = Double(devices) * 3
-        let megabytes = Double(devices) * bytes / 1e6
+        // A task, its result, and the collector's record.
+        let records = self.records.at(devices)
+        let megabytes = self.bytes.at(devices)
         let recovery = Assumption.sessionTimeout + self.opening.each * Double(share) / Double(max(1, workers - 1))
         Report.table(
             "A fleet of \(devices) devices, by the model",
             columns: ["assumed", ""],
             rows: [
-                ["sessions per worker (--max-sessions)", "\(share)"],
+                ["sessions per worker, of --max-sessions 10000", "\(share)"],
                 ["session time-out, s", Report.number(Assumption.sessionTimeout)],
                 ["partitions per worker", "\(Assumption.partitionsPerWorker)"],
                 ["targets per job (--max-targets)", "\(Assumption.targetsPerJob)"],
@@ -123,6 +125,7 @@ struct FleetModel {
             rows: [
                 ["workers", "\(workers)"],
                 ["partitions of the task topic", "\(workers * Assumption.partitionsPerWorker)"],
+                ["memory for each session, KB", Report.number(self.resident.each * 1e3)],
                 ["memory of a worker, MB", Report.number(self.resident.at(share))],
                 ["memory of all workers, GB", Report.number(self.resident.at(share) * Double(workers) / 1e3)],
                 ["idle CPU of a worker, % of a core", Report.number(self.idle.at(share))],
@@ -140,6 +143,7 @@ struct FleetModel {
         )
         report.add("model_\(devices)_workers", Double(workers))
         report.add("model_\(devices)_partitions", Double(workers * Assumption.partitionsPerWorker))
+        report.add("model_session_kb", self.resident.each * 1e3)
         report.add("model_\(devices)_worker_mb", self.resident.at(share))
         report.add("model_\(devices)_fan_out_s", fanOut)
         report.add("model_\(devices)_records_per_s", records / fanOut)

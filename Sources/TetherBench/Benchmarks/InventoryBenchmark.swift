@@ -14,12 +14,13 @@ struct InventoryBenchmark: AsyncParsableCommand {
 
     func run() async throws {
         var report = Report()
-        try Self.measure(self.options, devices: self.devices ?? (self.options.quick ? 5_000 : 50_000), into: &report)
+        try Self.measure(self.options, devices: self.devices, into: &report)
         report.finish(self.options)
     }
 
-    static func measure(_ options: BenchmarkOptions, devices: Int = 50_000, into report: inout Report) throws {
+    static func measure(_ options: BenchmarkOptions, devices: Int? = nil, into report: inout Report) throws {
         Report.progress("inventory")
+        let devices = devices ?? (options.quick ? 5_000 : 50_000)
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
             "tether-inventory-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -11,6 +11,8 @@ final class KafkaStage: Sendable {
     var devices: [String] { self.farms.names }
     private let servers: String
     private let options: [String]
+    /// Where the worker serves metrics.
+    private let metricsPort: Int?
     private let producer: KafkaProducer
     private let replies: KafkaReader
     private let hops: KafkaReader
@@ -22,27 +24,28 @@ final class KafkaStage: Sendable {
     /// - Parameters:
     ///   - processes: that the devices are shared between.
     ///   - isWarm: the devices' sessions are opened before they are needed.
-    ///   - waits: until they are.
     ///   - retention: the broker keeps no more of a topic than this, in seconds; `nil`: all.
     ///   - workers: names of the workers to start with, all with the same devices.
+    ///   - metrics: workers serve them; then there is one worker at a time.
     ///   - options: more options of each worker.
     static func with<Result>(
         devices count: Int,
         processes: Int = 1,
         isWarm: Bool = false,
-        waits: Bool = true,
         retention: Int? = nil,
         workers: [String] = ["bench-worker"],
+        metrics: Bool = false,
         options: [String] = [],
         _ body: (KafkaStage) async throws -> Result
     ) async throws -> Result {
         try await BrokerProcess.with { servers, folder in
             try await DeviceFarms.with(count: count, processes: processes, isWarm: isWarm, in: folder) { farms in
                 let stage = try await KafkaStage(
-                    servers: servers, farms: farms, retention: retention, options: options)
+                    servers: servers, farms: farms, retention: retention,
+                    metrics: metrics ? try await DevelopmentBroker.freePort() : nil, options: options)
                 do {
                     for name in workers { try stage.startWorker(name) }
-                    if isWarm, waits { try await farms.waitForSessions(count, within: .seconds(180)) }
+                    if isWarm, !workers.isEmpty { try await farms.waitForSessions(count, within: .seconds(180)) }
                     let result = try await body(stage)
                     await stage.close()
                     return result
@@ -54,7 +57,9 @@ final class KafkaStage: Sendable {
         }
     }
 
-    private init(servers: String, farms: DeviceFarms, retention: Int?, options: [String]) async throws {
+    private init(
+        servers: String, farms: DeviceFarms, retention: Int?, metrics: Int?, options: [String]
+    ) async throws {
         var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .error
         let configuration = KafkaConfiguration(bootstrapServers: servers, clientID: "tether-bench")
@@ -77,7 +82,8 @@ final class KafkaStage: Sendable {
         )
         await admin.close()
         self.servers = servers
-        self.options = options
+        self.options = options + (metrics.map { ["--listen", "127.0.0.1:\($0)"] } ?? [])
+        self.metricsPort = metrics
         self.farms = farms
         self.producer = try KafkaProducer(configuration, logger: logger)
         self.replies = try await KafkaReader(configuration, topic: Self.replyTopic, from: .end, logger: logger)
@@ -111,7 +117,7 @@ final class KafkaStage: Sendable {
     func stopWorker(_ name: String) async { await self.workers.stop(name) }
 
     /// Ends a worker at once, in the middle of whatever it does.
-    func killWorker(_ name: String) { self.workers.kill(name) }
+    func killWorker(_ name: String) async { await self.workers.kill(name) }
 
     /// Process identifiers by name.
     var workerProcesses: [(name: String, process: pid_t)] { self.workers.identifiers }
@@ -140,6 +146,12 @@ final class KafkaStage: Sendable {
         return bytes
     }
 
+    /// What the worker has sent to Kafka since its start.
+    func sentToKafka() async throws -> SentToKafka {
+        guard let metricsPort else { throw BenchmarkError("the worker serves no metrics") }
+        return try await SentToKafka.read(port: metricsPort)
+    }
+
     // MARK: Jobs
 
     /// Writes a job of one command.
@@ -154,15 +166,8 @@ final class KafkaStage: Sendable {
     }
 
     /// The next replies of any job; none if there are none for a second.
-    ///
-    /// - Parameter weigh: gets the size of each record that is a result.
-    func nextReplies(weigh: (Int) -> Void = { _ in }) async throws -> [Reply] {
-        try await self.replies.next(timeout: .seconds(1)).map { record in
-            let value = record.value ?? []
-            let reply = try Reply(decoding: value)
-            if case .result = reply { weigh(value.count) }
-            return reply
-        }
+    func nextReplies() async throws -> [Reply] {
+        try await self.replies.next(timeout: .seconds(1)).map { try Reply(decoding: $0.value ?? []) }
     }
 
     /// Waits for so many successful results.

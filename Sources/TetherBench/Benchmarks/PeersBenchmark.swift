@@ -1,6 +1,18 @@
 import ArgumentParser
 import Foundation
 
+/// Which libraries to measure.
+struct PeerOptions: ParsableArguments {
+    @Option(
+        name: .customLong("peer"), help: "A library to measure ours beside; may be repeated. All of them by default.")
+    private var peers: [Peer] = []
+
+    @Option(help: "The folder of Tether's sources.")
+    var package = "."
+
+    var chosen: [Peer] { self.peers.isEmpty ? Peer.allCases : Peer.allCases.filter(self.peers.contains) }
+}
+
 /// `TetherBench peers`: the libraries that network engineers use, beside ours and the reference program, against the same simulated devices, turn
 /// and turn about.
 struct PeersBenchmark: AsyncParsableCommand {
@@ -11,31 +23,30 @@ struct PeersBenchmark: AsyncParsableCommand {
     )
 
     @OptionGroup var options: BenchmarkOptions
-
-    @Option(name: .customLong("peer"), help: "A library to measure; may be repeated. All of them by default.")
-    var peers: [Peer] = []
-
-    @Option(help: "The folder of Tether's sources.")
-    var package = "."
+    @OptionGroup var peers: PeerOptions
 
     func run() async throws {
-        let environments = try PeerEnvironments(package: self.package)
-        let chosen = Peer.allCases.filter { self.peers.isEmpty || self.peers.contains($0) }
-        let installed = chosen.filter { environments.installed($0) != nil }
         var report = Report()
+        try await Self.measure(self.options, self.peers, into: &report)
+        report.finish(self.options)
+    }
+
+    static func measure(_ options: BenchmarkOptions, _ peers: PeerOptions, into report: inout Report) async throws {
+        let environments = try PeerEnvironments(package: peers.package)
+        let chosen = peers.chosen
+        let installed = chosen.filter { environments.installed($0) != nil }
         var rows: [Program: Row] = [:]
         let programs: [Program] = [.reference, .ours] + installed.map { .peer($0) }
         for program in programs { rows[program] = Row() }
         try await SimulatedDevices.with(count: Self.devices) { devices, _ in
-            for work in Self.cases(quick: self.options.quick) {
+            for work in Self.cases(quick: options.quick) {
                 Report.progress("peers: \(work.title)")
-                try await self.measure(work, programs, environments, devices, into: &rows)
+                try await Self.measure(work, options.turns, programs, environments, devices, into: &rows)
                 work.add(rows, of: programs, to: &report)
             }
         }
         for peer in chosen where !installed.contains(peer) { report.add("peer_\(peer.figureName)_missing", 1) }
-        self.printTables(chosen, programs, rows, environments)
-        report.finish(self.options)
+        Self.printTables(options, chosen, programs, rows, environments)
     }
 
     private enum Program: Hashable {
@@ -123,15 +134,16 @@ struct PeersBenchmark: AsyncParsableCommand {
         ]
     }
 
-    private func measure(
+    private static func measure(
         _ work: Case,
+        _ turns: Int,
         _ programs: [Program],
         _ environments: PeerEnvironments,
         _ devices: SimulatedDevices,
         into rows: inout [Program: Row]
     ) async throws {
         var measured: [Program: [Measurement]] = [:]
-        for _ in 0..<self.options.turns {
+        for _ in 0..<turns {
             for program in programs {
                 do {
                     measured[program, default: []].append(try await Self.run(work, program, environments, devices))
@@ -163,13 +175,14 @@ struct PeersBenchmark: AsyncParsableCommand {
         }
     }
 
-    private func printTables(
+    private static func printTables(
+        _ options: BenchmarkOptions,
         _ chosen: [Peer],
         _ programs: [Program],
         _ rows: [Program: Row],
         _ environments: PeerEnvironments
     ) {
-        let cases = Self.cases(quick: self.options.quick)
+        let cases = Self.cases(quick: options.quick)
         let timed = cases.filter { !$0.isMemory }
         func ours(_ work: Case) -> Double { rows[.ours]?.costs[work.name] ?? .nan }
         func cells(_ program: Program) -> [String] {
@@ -183,7 +196,7 @@ struct PeersBenchmark: AsyncParsableCommand {
             row + Array(repeating: "", count: max(0, count - row.count))
         }
         Report.table(
-            "Peers: CPU of the client for one of each in ms, and how many times ours (medians of \(self.options.turns))",
+            "Peers: CPU of the client for one of each in ms, and how many times ours (medians of \(options.turns))",
             columns: [""] + cases.map(\.title),
             rows: programs.map { [$0.title] + cells($0) } + absent.map { padded($0, to: cases.count + 1) }
         )

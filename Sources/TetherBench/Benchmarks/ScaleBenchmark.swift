@@ -20,20 +20,23 @@ struct ScaleBenchmark: AsyncParsableCommand {
 
     func run() async throws {
         var report = Report()
-        let largest = self.devices ?? (self.options.quick ? 2_000 : 10_000)
+        try await Self.measure(self.options, devices: self.devices, into: &report)
+        report.finish(self.options)
+    }
+
+    static func measure(_ options: BenchmarkOptions, devices: Int? = nil, into report: inout Report) async throws {
+        let largest = devices ?? (options.quick ? 2_000 : 10_000)
         let small = largest / 20
         let middle = largest / 4
         var measured: [FleetFigures] = []
         for size in [small, largest / 10, middle, largest] {
             measured.append(
                 try await FleetFigures.measure(
-                    devices: size, idle: size == largest ? .seconds(self.options.quick ? 30 : 90) : .seconds(15),
-                    isDisturbed: size == largest))
+                    devices: size, idle: options.quick ? .seconds(30) : .seconds(90), isDisturbed: size == largest))
         }
         FleetFigures.show(measured, in: &report)
         let model = FleetModel(from: measured[0], and: measured[2])
         model.show(against: [measured[1], measured[3]], in: &report)
         model.show(fleet: 1_000_000, in: &report)
-        report.finish(self.options)
     }
 }

@@ -24,21 +24,28 @@ struct WorkerBenchmark: AsyncParsableCommand {
 
     func run() async throws {
         var report = Report()
-        for stage in self.stage.isEmpty ? Stage.allCases : self.stage {
+        try await Self.measure(
+            self.options, self.stage.isEmpty ? Stage.allCases : self.stage, fanOut: self.fanOutDevices, into: &report)
+        report.finish(self.options)
+    }
+
+    static func measure(
+        _ options: BenchmarkOptions,
+        _ stages: [Stage] = Stage.allCases,
+        fanOut devices: Int? = nil,
+        into report: inout Report
+    ) async throws {
+        for stage in stages {
             Report.progress("worker: \(stage.rawValue)")
             switch stage {
-            case .latency: try await WorkerLatency.measure(self.options, into: &report)
-            case .throughput: try await WorkerThroughput.measure(self.options, into: &report)
+            case .latency: try await WorkerLatency.measure(options, into: &report)
+            case .throughput: try await WorkerThroughput.measure(options, into: &report)
             case .fanOut:
-                let devices = self.fanOutDevices ?? (self.options.quick ? 1_000 : 10_000)
-                try await FanOut.measure(devices: devices, into: &report)
-            case .isolation: try await Isolation.measure(self.options, into: &report)
-            case .restart: try await FleetChanges.measureRestart(self.options, into: &report)
-            case .join: try await FleetChanges.measureJoin(self.options, into: &report)
+                try await FanOut.measure(devices: devices ?? (options.quick ? 1_000 : 10_000), into: &report)
+            case .isolation: try await Isolation.measure(options, into: &report)
+            case .restart: try await FleetChanges.measureRestart(options, into: &report)
+            case .join: try await FleetChanges.measureJoin(options, into: &report)
             }
         }
-        var averages = [0.0]
-        if getloadavg(&averages, 1) == 1 { report.add("load_average", averages[0]) }
-        report.finish(self.options)
     }
 }

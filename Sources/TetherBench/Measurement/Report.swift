@@ -1,8 +1,10 @@
 import Foundation
+import Jobs
 
-/// Figures by name, printed as tables while they come and as one JSON object in the end.
+/// Figures by name, printed as tables while they come, and as one JSON object in the end.
 struct Report {
     private var figures: [(name: String, value: Double)] = []
+    private let conditions = Conditions()
 
     /// Notes a figure for the JSON object. Names say the unit; a ratio is ours over the reference's and ends in `ratio`.
     mutating func add(_ name: String, _ value: Double) {
@@ -14,7 +16,7 @@ struct Report {
 
     /// Prints a table: the first column to the left, the others to the right.
     static func table(_ title: String, columns: [String], rows: [[String]]) {
-        let all = [columns] + rows
+        let all = columns.contains { !$0.isEmpty } ? [columns] + rows : rows
         let widths = columns.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         print("\n\(title)")
         for row in all {
@@ -27,11 +29,28 @@ struct Report {
         }
     }
 
-    /// Prints the JSON object, if it was asked for.
+    /// Prints when and where this was, and the JSON object, if it was asked for.
     func finish(_ options: BenchmarkOptions) {
+        let conditions = self.conditions.list
+        Self.table(
+            "Measured", columns: ["", ""],
+            rows: conditions.map { [$0.name.replacingOccurrences(of: "_", with: " "), $0.value] })
         guard options.json else { return }
-        let members = self.figures.map { "\"\($0.name)\":\(Self.number($0.value))" }
-        print("{" + members.joined(separator: ",") + "}")
+        var text: [UInt8] = []
+        JSONWriter.append(to: &text) { writer in
+            writer.object {
+                for (name, value) in conditions {
+                    $0.name(escaping: name)
+                    $0.string(value)
+                }
+                for (name, value) in self.figures {
+                    $0.name(escaping: name)
+                    // Digits that don't count only make lines long.
+                    $0.number(Double(Self.number(value)) ?? value)
+                }
+            }
+        }
+        print(String(decoding: text, as: UTF8.self))
     }
 
     /// Three or four digits that count, without an exponent.

@@ -45,13 +45,12 @@ struct ResourceUsage: Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    /// CPU seconds of another process, in steps of the kernel's clock tick (10 ms). `nil` when there is no such process.
+    /// CPU seconds of another process, to the nanosecond. `nil` when there is no such process.
     static func cpuSeconds(of process: Int32) -> Double? {
-        guard let text = contents(of: "/proc/\(process)/stat"), let name = text.lastIndex(of: ")") else { return nil }
-        // After the name in parentheses, which may hold blanks: state is field 3, utime 14, stime 15 (proc(5)).
-        let fields = text[text.index(after: name)...].split(separator: " ")
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        var clock: clockid_t = 0
+        var time = timespec()
+        guard clock_getcpuclockid(process, &clock) == 0, clock_gettime(clock, &time) == 0 else { return nil }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     /// Resident memory of a process in bytes, `nil` when there is no such process.

@@ -99,8 +99,11 @@ final class ChildProcess: Sendable {
         }
     }
 
-    /// Ends the program at once.
-    func endAtOnce() { self.send(SIGKILL) }
+    /// Ends the program at once (SIGKILL), and waits until its ports and files are free.
+    func endAtOnce() async {
+        self.send(SIGKILL)
+        for await _ in self.lines {}
+    }
 
     /// Asks the program to end (SIGTERM) and waits for it; makes it end after `limit`.
     func stop(within limit: Duration = .seconds(15)) async {

@@ -11,24 +11,11 @@ final class WorkerProcesses: Sendable {
         self.running.withLockedValue { $0.map { ($0.name, $0.process.identifier) } }
     }
 
-    /// The process is collected by whoever stops all.
-    func kill(_ name: String) {
-        let process = self.running.withLockedValue { running -> ChildProcess? in
-            guard let index = running.firstIndex(where: { $0.name == name }) else { return nil }
-            return running.remove(at: index).process
-        }
-        process?.endAtOnce()
-    }
+    func kill(_ name: String) async { await self.remove(name)?.endAtOnce() }
 
     func add(_ name: String, _ process: ChildProcess) { self.running.withLockedValue { $0.append((name, process)) } }
 
-    func stop(_ name: String) async {
-        let process = self.running.withLockedValue { running -> ChildProcess? in
-            guard let index = running.firstIndex(where: { $0.name == name }) else { return nil }
-            return running.remove(at: index).process
-        }
-        await process?.stop(within: .seconds(30))
-    }
+    func stop(_ name: String) async { await self.remove(name)?.stop(within: .seconds(30)) }
 
     func stopAll() async {
         let processes = self.running.withLockedValue { running in
@@ -37,6 +24,12 @@ final class WorkerProcesses: Sendable {
         }
         await withTaskGroup { tasks in
             for process in processes { tasks.addTask { await process.stop(within: .seconds(60)) } }
+        }
+    }
+
+    private func remove(_ name: String) -> ChildProcess? {
+        self.running.withLockedValue { running in
+            running.firstIndex { $0.name == name }.map { running.remove(at: $0).process }
         }
     }
 }

@@ -141,7 +141,7 @@ func withBroker<Value: Sendable>(
     topics: [String: Int32],
     _ body: (KafkaConfiguration, KafkaAdmin) async throws -> Value
 ) async throws -> Value {
-    try await TestSupport.DevelopmentBroker.with { broker in
+    try await TestBroker.with { broker in
         let proxy = try await BrokerProxy.start(
             upstreamHost: "127.0.0.1", upstreamPort: broker.port, logger: quietLogger)
         let result: Result<Value, any Error>

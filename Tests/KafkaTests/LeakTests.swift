@@ -9,7 +9,7 @@ struct LeakTests {
     @Test("twenty rounds of opening and closing every client leave no thread and no descriptor behind")
     func rounds() async {
         await #expect(processExitsWith: .success) {
-            try await DevelopmentBroker.with { broker in
+            try await TestBroker.with { broker in
                 let configuration = KafkaConfiguration.test(broker.bootstrapServers)
                 // The first rounds open what stays for good.
                 for _ in 0..<2 { try await useEveryClientFourTimes(configuration) }

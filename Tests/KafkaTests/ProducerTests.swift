@@ -154,7 +154,7 @@ struct ProducerTests {
 
     @Test("a broker that goes away and comes back costs no record and makes none twice")
     func brokerDown() async throws {
-        try await DevelopmentBroker.with { broker in
+        try await TestBroker.with { broker in
             let configuration = KafkaConfiguration.test(broker.bootstrapServers)
             let admin = try KafkaAdmin(configuration, logger: quietLogger)
             _ = try await admin.create([.init(name: "t", partitions: 1, replicationFactor: 1)])

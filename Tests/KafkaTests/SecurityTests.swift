@@ -12,7 +12,7 @@ struct SecurityTests {
     private func with<Value: Sendable>(
         _ options: SecuredBroker.Options, _ body: (SecuredBroker) async throws -> Value
     ) async throws -> Value {
-        try await DevelopmentBroker.with { broker in
+        try await TestBroker.with { broker in
             let secured = try await SecuredBroker.start(upstream: broker.port, options)
             defer { secured.stop() }
             return try await body(secured)

@@ -9,7 +9,7 @@ struct StopTests {
     func whileJoining() async {
         // In a process of its own: what goes wrong here aborts it.
         await #expect(processExitsWith: .success) {
-            try await DevelopmentBroker.with { broker in
+            try await TestBroker.with { broker in
                 let configuration = KafkaConfiguration.test(broker.bootstrapServers)
                 let admin = try KafkaAdmin(configuration, logger: quietLogger)
                 _ = try await admin.create([.init(name: "t", partitions: 2, replicationFactor: 1)])
@@ -56,7 +56,7 @@ struct StopTests {
 
     @Test("a consumer that owns partitions ends although no broker can be reached any more", .timeLimit(.minutes(2)))
     func withoutBroker() async throws {
-        try await DevelopmentBroker.with { broker in
+        try await TestBroker.with { broker in
             let configuration = KafkaConfiguration.test(broker.bootstrapServers)
             let admin = try KafkaAdmin(configuration, logger: quietLogger)
             _ = try await admin.create([.init(name: "t", partitions: 2, replicationFactor: 1)])

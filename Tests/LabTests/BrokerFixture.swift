@@ -46,9 +46,9 @@ enum BrokerFixture {
     /// - Parameter topics: partitions of each.
     static func withProxy(
         topics: [String: Int32],
-        _ body: (TestSupport.DevelopmentBroker, BrokerProxy, KafkaConfiguration) async throws -> Void
+        _ body: (TestBroker, BrokerProxy, KafkaConfiguration) async throws -> Void
     ) async throws {
-        try await TestSupport.DevelopmentBroker.with { broker in
+        try await TestBroker.with { broker in
             let proxy = try await BrokerProxy.start(
                 upstreamHost: "127.0.0.1", upstreamPort: broker.port, logger: logger)
             let configuration = KafkaConfiguration(

@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 
 /// A real Dropbear server for tests: one process for each type of host key, each on a free port of 127.0.0.1.
 ///
@@ -29,7 +30,7 @@ package final class DropbearServer: Sendable {
         let server = try DropbearServer(hostKeyTypes, password, authorizedKeys)
         for (port, _) in server.servers.values {
             let deadline = ContinuousClock.now + .seconds(30)
-            while !OpenSSHServer.withSocket(port, { connect($0, $1, $2) == 0 }) {
+            while !LoopbackPort.answers(port) {
                 guard ContinuousClock.now < deadline else {
                     server.stop()
                     throw OpenSSHServer.Failure(description: "dropbear does not listen on port \(port)")
@@ -65,7 +66,7 @@ package final class DropbearServer: Sendable {
             let path = folder.appendingPathComponent(type).path
             try Self.shell("dropbearkey -t \(type) -f '\(path)' | grep -E '^(ssh|ecdsa)-' > '\(path).pub'")
             let key = try String(contentsOfFile: path + ".pub", encoding: .utf8).split(separator: " ").prefix(2)
-            let port = try OpenSSHServer.freePort()
+            let port = try LoopbackPort.free()
             processes.append(
                 try OpenSSHServer.spawn(
                     "/usr/sbin/dropbear", ["-F", "-E", "-m", "-r", path, "-p", "127.0.0.1:\(port)"]))

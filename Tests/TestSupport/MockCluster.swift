@@ -1,4 +1,5 @@
 import CRDKafka
+import Lab
 
 /// librdkafka's own mock brokers, on free ports of 127.0.0.1 in this process: for errors, delays and session time-outs on demand.
 ///
@@ -34,11 +35,11 @@ package final class MockCluster: @unchecked Sendable {
         rd_kafka_conf_set(settings, "log_level", "0", nil, 0)
         guard let client = rd_kafka_new(RD_KAFKA_PRODUCER, settings, &text, text.count) else {
             rd_kafka_conf_destroy(settings)
-            throw DevelopmentBrokerError("No client for the mock cluster.")
+            throw LabError("No client for the mock cluster.")
         }
         guard let cluster = rd_kafka_mock_cluster_new(client, Int32(brokers)) else {
             rd_kafka_destroy(client)
-            throw DevelopmentBrokerError("No mock cluster.")
+            throw LabError("No mock cluster.")
         }
         self.client = client
         self.cluster = cluster
@@ -70,7 +71,7 @@ package final class MockCluster: @unchecked Sendable {
     }
 
     /// Opens the port again. The library ends the process if another socket has taken it meanwhile: with much else running, rather restart
-    /// a `DevelopmentBroker`, or use ``setRoundTrip(_:milliseconds:)``.
+    /// a ``TestBroker``, or use ``setRoundTrip(_:milliseconds:)``.
     package func setUp(_ broker: Int) {
         rd_kafka_mock_broker_set_up(self.cluster, Int32(broker))
     }

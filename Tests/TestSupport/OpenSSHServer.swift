@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 
 /// A real OpenSSH server for tests: an `sshd` of its own on a free port of 127.0.0.1, with its own host keys, configuration and
 /// authorised key, all in a temporary folder. The keys of one process's servers are the same for the same options.
@@ -91,7 +92,7 @@ public final class OpenSSHServer: Sendable {
         try FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         self.folder = folder
-        self.port = try Self.freePort()
+        self.port = try LoopbackPort.free()
 
         var lines = options.configuration
         lines += ["ListenAddress 127.0.0.1:\(self.port)", "PidFile none", "StrictModes no", "LogLevel VERBOSE"]
@@ -320,40 +321,6 @@ public final class OpenSSHServer: Sendable {
             guard errno == EINTR else { return -1 }
         }
         return status & 0x7f == 0 ? (status >> 8) & 0xff : -1
-    }
-
-    static func withSocket<Result>(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Result)
-        -> Result
-    {
-        #if os(Linux)
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-            let descriptor = socket(AF_INET, SOCK_STREAM, 0)
-        #endif
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-    }
-
-    static func freePort() throws -> Int {
-        let port: Int? = self.withSocket(0) { descriptor, address, length in
-            guard bind(descriptor, address, length) == 0 else { return nil }
-            var bound = sockaddr_in()
-            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let result = withUnsafeMutablePointer(to: &bound) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
-            }
-            return result == 0 ? Int(in_port_t(bigEndian: bound.sin_port)) : nil
-        }
-        guard let port else { throw Failure(description: "no free port") }
-        return port
     }
 
     /// The parent of every process.

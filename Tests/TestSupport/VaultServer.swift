@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import Lab
 import NIOCore
 
 /// A Vault for tests: the program that `TETHER_TEST_VAULT` names (HashiCorp's `vault` or OpenBao's `bao`), as a development server; without one a server that
@@ -33,7 +34,7 @@ package final class VaultServer: Sendable {
         let name = "tether-vault-\(getpid())-\(UInt32.random(in: .min ... .max))"
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let port = try OpenSSHServer.freePort()
+        let port = try LoopbackPort.free()
         let program = tls ? nil : ProcessInfo.processInfo.environment["TETHER_TEST_VAULT"]
         self.isGenuine = program != nil
         self.address = "\(tls ? "https" : "http")://127.0.0.1:\(port)"

@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// The development broker as a child process.
+/// The development broker as a child process, which ends with this one, however this one ends.
 ///
 /// Give each run a data folder of its own, and keep what it holds small: the broker writes all its data as one file about every second.
 package final class DevelopmentBroker: Sendable {
@@ -19,30 +19,32 @@ package final class DevelopmentBroker: Sendable {
     }
 
     /// Starts the broker and waits until it answers.
+    ///
     /// - Parameters:
     ///   - binary: the executable `noida-db`. The launcher script that `pip` installs is resolved to the executable behind it, because the
     ///     script doesn't pass signals on.
     ///   - dataDirectory: made if it doesn't exist. A folder in use by another broker gives an error.
     ///   - port: 0 takes a free one.
+    /// - Throws: ``LabError``, and errors of the file system.
     package static func start(
         binary: String,
         dataDirectory: String,
         port: Int = 0,
         timeout: Duration = .seconds(20)
     ) async throws -> DevelopmentBroker {
-        let port = port == 0 ? try await freePort() : port
+        let port = port == 0 ? try LoopbackPort.free() : port
         try FileManager.default.createDirectory(atPath: dataDirectory, withIntermediateDirectories: true)
+        let log = URL(fileURLWithPath: dataDirectory).appendingPathComponent("broker.log")
+        try Data().write(to: log)
+        let output = try FileHandle(forWritingTo: log)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable(behind: binary))
         process.arguments = [
             "start", "--data-dir", dataDirectory, "--host", "127.0.0.1", "--only", "kafka", "--kafka-port", "\(port)",
         ]
-        let log = URL(fileURLWithPath: dataDirectory).appendingPathComponent("broker.log")
-        try Data().write(to: log)
-        let output = try FileHandle(forWritingTo: log)
+        process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = output
-        process.standardInput = FileHandle.nullDevice
         let ended = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Int32.self)
         process.terminationHandler = { ended.succeed($0.terminationStatus) }
         do {
@@ -52,16 +54,24 @@ package final class DevelopmentBroker: Sendable {
             throw LabError("can't start \(binary): \(error.localizedDescription)")
         }
         let broker = DevelopmentBroker(port: port, process: process, ended: ended.futureResult)
+        do {
+            let watchdog = try Watchdog(process.processIdentifier)
+            ended.futureResult.whenComplete { _ in watchdog.dismiss() }
+        } catch {
+            await broker.kill()
+            throw LabError("can't watch over \(binary): \(error.localizedDescription)")
+        }
         let deadline = ContinuousClock.now + timeout
         while true {
-            if await answers(port: port) { return broker }
             let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+            // It names its address once it has the port: a connection alone may lead to somebody else.
+            if text.contains("127.0.0.1:\(port)"), LoopbackPort.answers(port) { return broker }
             guard broker.isRunning else { throw LabError("the broker ended: \(text.suffix(500))") }
             guard ContinuousClock.now < deadline else {
                 await broker.kill()
                 throw LabError("the broker doesn't answer on port \(port): \(text.suffix(500))")
             }
-            try await Task.sleep(for: .milliseconds(20))
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 
@@ -76,7 +86,7 @@ package final class DevelopmentBroker: Sendable {
         process.withLockedValue { if $0.isRunning { $0.terminate() } }
         let process = process
         let killer = ended.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
-            process.withLockedValue { _ = Foundation.kill($0.processIdentifier, SIGKILL) }
+            process.withLockedValue { if $0.isRunning { _ = Foundation.kill($0.processIdentifier, SIGKILL) } }
         }
         _ = try? await ended.get()
         killer.cancel()
@@ -86,25 +96,6 @@ package final class DevelopmentBroker: Sendable {
     package func kill() async {
         process.withLockedValue { if $0.isRunning { _ = Foundation.kill($0.processIdentifier, SIGKILL) } }
         _ = try? await ended.get()
-    }
-
-    /// A port that is free now.
-    package static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(
-            host: "127.0.0.1", port: 0
-        ).get()
-        let port = channel.localAddress?.port ?? 0
-        try await channel.close()
-        return port
-    }
-
-    private static func answers(port: Int) async -> Bool {
-        guard
-            let channel = try? await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connectTimeout(.seconds(1)).connect(host: "127.0.0.1", port: port).get()
-        else { return false }
-        try? await channel.close()
-        return true
     }
 
     static func executable(behind binary: String) -> String {

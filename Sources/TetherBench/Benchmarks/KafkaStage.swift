@@ -42,7 +42,7 @@ final class KafkaStage: Sendable {
             try await DeviceFarms.with(count: count, processes: processes, isWarm: isWarm, in: folder) { farms in
                 let stage = try await KafkaStage(
                     servers: servers, farms: farms, retention: retention,
-                    metrics: metrics ? try await DevelopmentBroker.freePort() : nil, options: options)
+                    metrics: metrics ? try LoopbackPort.free() : nil, options: options)
                 do {
                     for name in workers { try stage.startWorker(name) }
                     if isWarm, !workers.isEmpty { try await farms.waitForSessions(count, within: .seconds(180)) }

@@ -23,7 +23,7 @@ extension Integration {
             let lines = script.split(separator: "\n").filter { !$0.hasPrefix("#") }
             #expect(lines.count <= 5)
 
-            let broker = try freePort()
+            let broker = try LoopbackPort.free()
             #expect(script.contains("19092") && script.contains("20000"), "the ports that the test replaces")
             script = script.replacing("19092", with: "\(broker)").replacing("20000", with: "0")
             let leash = try Leash()

@@ -19,13 +19,13 @@ final class Cluster: Sendable {
     let leash: Leash
     let admin: KafkaAdmin
     let producer: KafkaProducer
-    private let broker: TestSupport.DevelopmentBroker
+    private let broker: TestBroker
     private let proxy: BrokerProxy
 
     var configuration: KafkaConfiguration { KafkaConfiguration(bootstrapServers: self.bootstrapServers) }
 
     private init() async throws {
-        let broker = try await TestSupport.DevelopmentBroker.start()
+        let broker = try await TestBroker.start()
         do {
             let proxy = try await BrokerProxy.start(
                 upstreamHost: "127.0.0.1", upstreamPort: broker.port, logger: Self.logger)

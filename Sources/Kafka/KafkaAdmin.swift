@@ -71,7 +71,13 @@ package final class KafkaAdmin: Sendable {
         timeout: Duration = .seconds(30)
     ) async throws(KafkaError) -> [String: TopicDescription] {
         let topics = try await self.thread.run { [client] () throws(KafkaError) in
-            try TopicMetadata.describeAll(client.handle, timeout: timeout)
+            do throws(KafkaError) {
+                return try TopicMetadata.describeAll(client.handle, timeout: timeout)
+            } catch {
+                // What the client said about the brokers meanwhile is the reason: it goes to the log before the caller hears of the failure.
+                client.serveErrors()
+                throw error
+            }
         }
         guard let names else { return topics }
         let wanted = Set(names)

@@ -15,9 +15,10 @@ struct Tether: AsyncParsableCommand {
 
             Completion for your shell: tether --generate-completion-script bash (or zsh, fish).
 
-            Examples:
-              tether run --inventory inventory.yaml router1 'show version'    from here, without Kafka
-              tether submit group:core -c 'show version'                      through Kafka and the workers
+            From here, without Kafka:
+              tether run --inventory inventory.yaml router1 'show version'
+            Through Kafka and the workers:
+              tether submit group:core -c 'show version'
             """,
         version: "0.1.0",
         subcommands: [
@@ -28,16 +29,36 @@ struct Tether: AsyncParsableCommand {
     )
 
     static func main() async {
+        var command: any ParsableCommand
         do {
-            var command = try await Self.asyncParseAsRoot()
+            command = try await Self.asyncParseAsRoot()
+        } catch {
+            Self.end(with: error)
+        }
+        do {
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try command.run()
             }
+        } catch let error as ValidationError {
+            // The parser would show how `tether` is used, not the command that was.
+            self.say(error)
+            Console.error("See '\(self.name(of: type(of: command))) --help'.")
+            Self.exit(withError: ExitStatus.usage.code)
         } catch {
             Self.end(with: error)
         }
+    }
+
+    /// As it is typed: `tether inventory check`.
+    static func name(of command: any ParsableCommand.Type) -> String { self.name(of: command, below: self) ?? "tether" }
+
+    private static func name(of command: any ParsableCommand.Type, below parent: any ParsableCommand.Type) -> String? {
+        let own = parent.configuration.commandName ?? "\(parent)".lowercased()
+        if command == parent { return own }
+        return parent.configuration.subcommands.lazy.compactMap { self.name(of: command, below: $0) }.first
+            .map { "\(own) \($0)" }
     }
 
     /// Says what went wrong, and ends with the status that stands for it.
@@ -67,7 +88,24 @@ extension ExitStatus {
     fileprivate static var table: String {
         self.allCases.map { status in
             let number = "\(status.rawValue)"
-            return "  " + String(repeating: " ", count: 3 - number.count) + "\(number)  \(status.meaning)"
+            return "  " + String(repeating: " ", count: 3 - number.count) + "\(number)  "
+                + self.folded(status.meaning, indent: 7).joined(separator: "\n")
         }.joined(separator: "\n")
+    }
+
+    /// Lines of at most 78 columns, the second and later ones indented: the parser's own folding begins them at the margin.
+    private static func folded(_ text: String, indent: Int) -> [String] {
+        var lines = [""]
+        for word in text.split(separator: " ") {
+            let line = lines[lines.count - 1]
+            if line.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if indent + line.count + 1 + word.count <= 78 {
+                lines[lines.count - 1] = "\(line) \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return [lines[0]] + lines.dropFirst().map { String(repeating: " ", count: indent) + $0 }
     }
 }

@@ -61,6 +61,18 @@ struct ErrorCodeTests {
         }
     }
 
+    @Test("the article shows the same table")
+    func article() throws {
+        let article = try String(
+            contentsOf: Repository.sources.appendingPathComponent("Worker/Worker.docc/ErrorCodes.md"), encoding: .utf8)
+        let rows = article.components(separatedBy: "\n").filter { $0.hasPrefix("| `") }
+        let expected = ErrorCode.all.map { entry in
+            let (reached, retriable) = (entry.mayHaveReachedDevice ? "maybe" : "no", entry.isRetriable ? "yes" : "no")
+            return "| `\(entry.code)` | \(entry.meaning) | \(reached) | \(retriable) |"
+        }
+        #expect(rows == expected)
+    }
+
     @Test("an error of the table carries the table's word on retries")
     func description() {
         #expect(

@@ -158,6 +158,16 @@ struct BrokerProxyTests {
         }
     }
 
+    @Test("a port that somebody else has is named")
+    func takenPort() async throws {
+        try await self.withProxy { proxy in
+            let error = await #expect(throws: LabError.self) {
+                try await BrokerProxy.start(port: proxy.port, upstreamHost: "127.0.0.1", upstreamPort: 1).stop()
+            }
+            #expect(error?.description == "can't take port \(proxy.port): Address already in use")
+        }
+    }
+
     @Test("a frame of 100 MB passes")
     func large() async throws {
         try await withProxy { proxy in

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -68,6 +69,10 @@ final class ProxyCore: @unchecked Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in self.accept(channel) }
             .bind(host: listenAddress.host, port: listenAddress.port)
+            .flatMapErrorThrowing { error in
+                let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+                throw LabError("can't take port \(self.listenAddress.port): \(reason)")
+            }
             .map { channel in
                 self.listener = channel
                 let port = channel.localAddress?.port ?? self.listenAddress.port

@@ -28,6 +28,8 @@ struct CancelCommand: AsyncParsableCommand {
     func run() async throws {
         try await Order.send(
             .cancel(Control.Cancellation(job: self.job, devices: self.devices)), self.kafka, self.log)
+        Console.error(
+            "The order is written. What comes of it: tether watch\(self.kafka.words) \(ShellWord.quoted(self.job))")
     }
 }
 
@@ -49,6 +51,9 @@ struct CloseCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Order.send(.close(devices: self.devices), self.kafka, self.log)
+        Console.error(
+            "The order is written. What comes of it: tether watch events\(self.kafka.words) --type session.closed --since 1m"
+        )
     }
 }
 
@@ -71,6 +76,9 @@ struct DrainCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Order.send(.drain(worker: self.worker), self.kafka, self.log)
+        Console.error(
+            "The order is written. If a worker \(Console.error.shown(self.worker)) runs, its log says \"worker drains\"."
+        )
     }
 }
 

@@ -9,18 +9,7 @@ extension KafkaOptions {
     /// - Throws: ``CommandFailure`` with a sentence that says what to do.
     func check(_ topics: [String], logger: Logger) async throws {
         let configuration = try self.configuration()
-        let found: [String: KafkaAdmin.TopicDescription]
-        let admin = try KafkaAdmin(configuration, logger: logger)
-        do {
-            found = try await admin.describe(topics, timeout: Self.patience)
-        } catch {
-            await admin.close()
-            throw CommandFailure(
-                .unavailable,
-                "No answer from Kafka at \(configuration.bootstrapServers) within \(Self.patience.components.seconds) s (\(error.code)). Check the address, and with TLS or SASL the --kafka-property settings."
-            )
-        }
-        await admin.close()
+        let found = try await self.describe(topics, logger: logger)
         let missing = topics.filter { found[$0] == nil }
         guard missing.isEmpty else {
             let isOurs = missing.allSatisfy { self.topics.all.contains($0) }
@@ -28,6 +17,26 @@ extension KafkaOptions {
                 .unavailable,
                 "Kafka at \(configuration.bootstrapServers) has no topic \(missing.joined(separator: ", "))"
                     + (isOurs ? "; make it with: tether topics create\(self.words)" : " that this client may see."))
+        }
+    }
+
+    /// Those of the topics that exist.
+    /// - Throws: ``CommandFailure`` when no broker answers, with what the client said about it.
+    func describe(_ topics: [String], logger: Logger) async throws -> [String: KafkaAdmin.TopicDescription] {
+        let configuration = try self.configuration()
+        let complaints = Complaints()
+        let admin = try KafkaAdmin(configuration, logger: complaints.heard(by: logger))
+        do {
+            let found = try await admin.describe(topics, timeout: Self.patience)
+            await admin.close()
+            return found
+        } catch {
+            await admin.close()
+            guard ["kafka.transport", "kafka.timed_out"].contains(error.code) else { throw error }
+            throw CommandFailure(
+                .unavailable,
+                "No answer from Kafka at \(configuration.bootstrapServers) within \(Self.patience.components.seconds) s (\(complaints.first ?? error.code)). Check the address, and the settings kafka.tls and kafka.sasl if the brokers ask for them."
+            )
         }
     }
 

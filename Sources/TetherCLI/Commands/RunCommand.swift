@@ -35,9 +35,7 @@ struct RunCommand: AsyncParsableCommand {
         help: ArgumentHelp("A command; several are run in order.", valueName: "command"))
     var commands: [String] = []
 
-    @Option(
-        help: ArgumentHelp("Inventory file or directory (YAML).", valueName: "path"), completion: .file())
-    var inventory: String
+    @OptionGroup var inventory: InventoryOptions
     @Option(
         help: ArgumentHelp("known_hosts file to check host keys against and learn new ones into.", valueName: "path"),
         completion: .file())
@@ -55,6 +53,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func validate() throws {
+        _ = try self.inventory.path
         guard self.concurrency > 0 else { throw ValidationError("--concurrency must be at least 1.") }
         guard !self.commands.isEmpty || self.targets.count > 1 else {
             throw ValidationError("No commands. Example: tether run --inventory ./inventory router1 'show version'")
@@ -62,7 +61,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let inventory = try await Inventory.load(path: self.inventory)
+        let inventory = try await Inventory.load(path: try self.inventory.path)
         let configuration = DeviceClient.Configuration(
             inventory: inventory,
             knownHostsFile: self.knownHosts,

@@ -136,7 +136,7 @@ struct SubmitCommand: AsyncParsableCommand {
         let rest =
             tally.expected.map { "\(max(0, $0 - tally.done)) of \($0) devices haven't ended" }
             ?? "it is not yet accepted"
-        let id = Self.quoted(tally.job)
+        let id = ShellWord.quoted(tally.job)
         guard self.cancelOnInterrupt else {
             report.say(
                 """
@@ -158,15 +158,6 @@ struct SubmitCommand: AsyncParsableCommand {
         } catch {
             report.say("The job could not be cancelled: \(error)")
         }
-    }
-
-    /// For a shell, where it needs it.
-    private static func quoted(_ text: String) -> String {
-        let isPlain = text.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                || "-_.".utf8.contains(byte)
-        }
-        return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
     }
 
     /// A job's results are due by its deadline; a little longer for the way back.

@@ -28,8 +28,9 @@ struct TopicsCommand: AsyncParsableCommand {
 
         @OptionGroup var kafka: KafkaOptions
         @OptionGroup var log: LogOptions
-        @Option(help: "Partitions of the task topic; the others get a quarter of it, at least 4.")
-        var partitions: Int32 = 32
+        @Option(help: "Partitions of the task topic; the others get a quarter of it, at least 4. Default: 32.")
+        var partitions: Int32?
+        private static let usualPartitions: Int32 = 32
         @Option(help: "Replicas of each partition; -1 takes the broker's default.")
         var replicationFactor: Int32 = -1
         @Option(help: "min.insync.replicas of each topic. Default: the broker's.")
@@ -38,14 +39,17 @@ struct TopicsCommand: AsyncParsableCommand {
         var json = false
 
         func run() async throws {
-            guard self.partitions > 0 else { throw ValidationError("--partitions must be at least 1.") }
-            let admin = try KafkaAdmin(try self.kafka.configuration(), logger: self.log.logger("tether.topics"))
+            let partitions = self.partitions ?? Self.usualPartitions
+            guard partitions > 0 else { throw ValidationError("--partitions must be at least 1.") }
+            let logger = self.log.quietLogger("tether.topics")
+            let found = try await self.kafka.describe(self.kafka.topics.all, logger: logger)
+            let admin = try KafkaAdmin(try self.kafka.configuration(), logger: logger)
             var configuration = ["cleanup.policy": "delete"]
             if let minInsyncReplicas { configuration["min.insync.replicas"] = String(minInsyncReplicas) }
             let topics = self.kafka.topics.all.map { name in
                 KafkaAdmin.Topic(
                     name: name,
-                    partitions: name == self.kafka.topics.tasks ? self.partitions : max(4, self.partitions / 4),
+                    partitions: name == self.kafka.topics.tasks ? partitions : max(4, partitions / 4),
                     replicationFactor: self.replicationFactor,
                     configuration: configuration
                 )
@@ -61,7 +65,12 @@ struct TopicsCommand: AsyncParsableCommand {
             for topic in topics {
                 let isNew = outcome[topic.name] == .created
                 guard self.json else {
-                    Console.line("\(topic.name)  \(isNew ? "created, \(topic.partitions) partitions" : "exists")")
+                    let count = found[topic.name]?.partitions
+                    let wanted =
+                        self.partitions == nil || topic.partitions == count
+                        ? "" : ", not \(topic.partitions): left as it is"
+                    let existing = "exists" + (count.map { ", \($0) partitions\(wanted)" } ?? "")
+                    Console.line("\(topic.name)  \(isNew ? "created, \(topic.partitions) partitions" : existing)")
                     continue
                 }
                 Console.json { writer in
@@ -90,15 +99,8 @@ struct TopicsCommand: AsyncParsableCommand {
         var json = false
 
         func run() async throws {
-            let admin = try KafkaAdmin(try self.kafka.configuration(), logger: self.log.logger("tether.topics"))
-            let found: [String: KafkaAdmin.TopicDescription]
-            do {
-                found = try await admin.describe(nil)
-            } catch {
-                await admin.close()
-                throw error
-            }
-            await admin.close()
+            let found = try await self.kafka.describe(
+                self.kafka.topics.all, logger: self.log.quietLogger("tether.topics"))
             self.json ? self.printJSON(found) : self.print(found)
             guard self.kafka.topics.all.allSatisfy({ found[$0] != nil }) else { throw ExitStatus.failed.code }
         }

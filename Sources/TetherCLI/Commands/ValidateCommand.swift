@@ -26,7 +26,7 @@ struct ValidateCommand: AsyncParsableCommand {
         completion: .file(extensions: ["json", "yaml", "yml"]))
     var files: [String]
     @Option(
-        help: ArgumentHelp("Inventory file or directory (YAML).", valueName: "path"), completion: .file())
+        help: ArgumentHelp("Inventory file or directory.", valueName: "path"), completion: .file())
     var inventory: String?
     @Option(
         help: ArgumentHelp("Directory with platform definitions of your own.", valueName: "path"),

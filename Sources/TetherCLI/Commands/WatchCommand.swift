@@ -106,8 +106,8 @@ struct WatchCommand: AsyncParsableCommand {
             commandName: "events",
             abstract: "Follow what happens to devices' sessions.",
             discussion: """
-                Types: session.opened, session.closed, session.lost, device.unreachable, device.recovered, hostkey.changed, credential.locked. \
-                Patterns are those of the shell: *, ? and [a-z]. Times are local.
+                Types: session.opened, session.closed, session.lost, device.unreachable, device.recovered, hostkey.changed, credential.locked, \
+                inventory.changed, inventory.refused. Patterns are those of the shell: *, ? and [a-z]. Times are local.
 
                 Goes on until Ctrl-C (exit status 130) or --timeout (124).
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Devices
 import Foundation
+import Kafka
 import Logging
 import Operations
 import ServiceLifecycle
@@ -60,6 +61,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let policy = try settings.policySource()
         let configuration = try settings.worker(policy: policy)
         let operations = try settings.operations(of: configuration.name, logger: logger)
+        try await settings.checkListen()
         let watch = InventoryWatch(path: try settings.value(Settings.inventory), logger: logger)
         let inventory = try await watch.load()
         InventoryReport.log(inventory, logger)
@@ -86,7 +88,15 @@ struct WorkerCommand: AsyncParsableCommand {
         defer { haste.stop() }
         let reloading = HangUpSignal(logger: logger, self.reloads(watch, policy, configuration))
         defer { reloading.stop() }
-        try await group.run()
+        do {
+            try await group.run()
+        } catch let error as KafkaError where error.code == "kafka.unknown_topic_or_part" {
+            throw CommandFailure(.unavailable, "\(error) With: tether topics create\(self.kafka.words)")
+        } catch let error as KafkaError where error.code == "kafka.fenced_instance_id" {
+            throw CommandFailure(
+                .unavailable,
+                "Another worker runs under the name \(configuration.name): give each its own --name. (\(error.code))")
+        }
     }
 
     /// What is read again on SIGHUP.

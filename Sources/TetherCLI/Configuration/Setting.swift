@@ -34,7 +34,9 @@ struct Setting<Value: Sendable>: Sendable {
 
     func help(_ valueName: String) -> ArgumentHelp { ArgumentHelp("\(self.helpText)", valueName: valueName) }
 
-    private var helpText: String { self.summary + (self.defaultText.map { " Default: \($0)." } ?? "") }
+    private var helpText: String {
+        self.summary + (self.defaultText.map { " Default: \($0.isEmpty ? "none" : $0)." } ?? "")
+    }
 
     /// Without its type, for lists of all settings.
     var any: AnySetting {

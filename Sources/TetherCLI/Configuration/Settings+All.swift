@@ -42,7 +42,9 @@ extension Settings {
         "inventory", option: "--inventory",
         "Inventory file or directory (YAML, CSV). Read again when it changes, and on SIGHUP.")
     static let knownHosts = Setting<String>.path(
-        "known_hosts", option: "--known-hosts", "known_hosts file to check host keys against and learn new ones into.")
+        "known_hosts", option: "--known-hosts",
+        "known_hosts file to check host keys against and learn new ones into. Without it, what is learned is forgotten at the end."
+    )
     static let platforms = Setting<String>.path(
         "platforms", option: "--platforms", "Directory with platform definitions of your own.")
     static let policy = Setting<String>.path(
@@ -166,7 +168,7 @@ extension Settings {
     )
     static let maximumSessions = Setting<Int>.number(
         "sessions.max", option: "--max-sessions", default: 10_000, in: 1...1_000_000,
-        "Open sessions at most; past it the one unused for longest is closed. Each takes a file descriptor and about 70 KB."
+        "Open sessions at most; past it the one unused for longest is closed. Each takes a file descriptor and about 52 KB."
     )
     static let maximumLogins = Setting<Int>.number(
         "sessions.max_logins", option: "--max-logins", default: LoginPolicy().maximumLogins, in: 1...1_000_000,

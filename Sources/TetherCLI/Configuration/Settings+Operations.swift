@@ -1,6 +1,8 @@
 import Foundation
 import Logging
 import Metrics
+import NIOCore
+import NIOPosix
 import Operations
 import ServiceLifecycle
 import Worker
@@ -50,6 +52,22 @@ extension Settings {
     func checkOperations() throws(SettingsError) {
         _ = try self.operationsServer()
         _ = try self.exporter(instance: "")
+    }
+
+    /// Before a worker joins its group: one that can't be watched would leave it again at once, and partitions move twice.
+    /// - Throws: ``CommandFailure`` when others have the address, or it is not this machine's.
+    func checkListen() async throws {
+        guard let text = try self.optional(Self.listen), let address = ListenAddress(text) else { return }
+        do {
+            let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: address.host, port: address.port).get()
+            try await channel.close()
+        } catch {
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw CommandFailure(
+                .usage, "\(self.origin(of: Self.listen)): can't listen on \(address.host):\(address.port): \(reason)")
+        }
     }
 
     private func operationsServer() throws(SettingsError) -> OperationsServer.Configuration? {

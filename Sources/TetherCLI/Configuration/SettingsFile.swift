@@ -20,9 +20,9 @@ struct SettingsFile: Sendable {
     init(path: String, environment: [String: String]) throws(SettingsError) {
         let yaml: String
         do {
-            yaml = try String(contentsOfFile: path, encoding: .utf8)
+            yaml = String(decoding: try InputFile.bytes(of: path), as: UTF8.self)
         } catch {
-            throw SettingsError("\(path): the configuration can't be read: \(error.localizedDescription)")
+            throw SettingsError("\(path): the configuration can't be read: \(error)")
         }
         try self.init(yaml: yaml, file: path, environment: environment)
     }

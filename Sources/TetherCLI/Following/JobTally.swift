@@ -37,6 +37,9 @@ struct JobTally {
     /// Tasks that haven't ended, as far as is known.
     var missing: Int { max(0, (self.expected ?? 0) - self.done) }
 
+    /// No record of the job has come.
+    var isUnheard: Bool { self.expected == nil && self.ended.isEmpty && !self.isOver }
+
     /// Nothing more is to be expected.
     var isOver: Bool {
         self.rejection != nil || self.isDuplicate || self.finished != nil

@@ -6,7 +6,7 @@ import Jobs
 struct JobOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
-            "Devices, group:NAME, tag:NAME, glob patterns such as 'access-*', or all. With a file: instead of its targets.",
+            "Devices, group:NAME, tag:NAME, glob patterns such as 'access-*', or all; several separated by commas or spaces. With a file: instead of its targets.",
             valueName: "target"))
     var targets: [String] = []
 
@@ -25,7 +25,7 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Until when the job is worth doing, from now; waiting counts. Default: the workers', 10m.",
+            "Until when the job is worth doing, from now, as 30s or 2h; waiting counts. Default: the workers', 10m.",
             valueName: "time"))
     var deadline: TimeSpan?
 
@@ -54,7 +54,8 @@ struct JobOptions: ParsableArguments {
     /// - Parameter stream: output is to be sent while it comes.
     func job(stream: Bool) throws -> Job {
         var document = try self.document()
-        if !self.targets.isEmpty { document.object["targets"] = .array(self.targets.map { .string($0) }) }
+        let targets = self.targets.flatMap { $0.split(separator: ",") }
+        if !targets.isEmpty { document.object["targets"] = .array(targets.map { .string(String($0)) }) }
         if let operation = try self.operation.operation() { document.object["operation"] = .object(operation) }
         func set(_ name: String, _ value: JSONValue?) { if let value { document.object[name] = value } }
         set("id", self.id.map { .string($0) })
@@ -85,7 +86,8 @@ struct JobOptions: ParsableArguments {
                 throw ValidationError("No targets. Example: tether submit router1 -c 'show version'")
             }
             guard try self.operation.operation() != nil else {
-                throw ValidationError("Nothing to do. Example: tether submit router1 -c 'show version'")
+                throw ValidationError(
+                    "Nothing to do: commands follow -c. Example: tether submit router1 -c 'show version'")
             }
             return try JobDocument(name: "command line", bytes: Array("{}".utf8))
         }

@@ -54,6 +54,17 @@ struct JobTallyTests {
         return tally
     }
 
+    @Test("a job is unheard of until its first record")
+    func unheard() {
+        var tally = JobTally(job: "job")
+        #expect(tally.isUnheard)
+        tally.take(Sample.accepted(2))
+        #expect(!tally.isUnheard)
+        var other = JobTally(job: "job")
+        other.take(Sample.result("a"))
+        #expect(!other.isUnheard)
+    }
+
     @Test("is over with the last result, a rejection, a duplicate's answer, or the collector's word")
     func ends() {
         #expect(!self.tally().isOver)

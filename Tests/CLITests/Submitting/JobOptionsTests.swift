@@ -38,6 +38,11 @@ struct JobOptionsTests {
         #expect(try self.job("a", "--probe").id?.hasPrefix("job-") == true)
     }
 
+    @Test("targets may be separated by commas, as with `tether run`")
+    func commas() throws {
+        #expect(try self.job("a,b", "c", "--probe").targets == ["a", "b", "c"])
+    }
+
     @Test("what to do")
     func operations() throws {
         #expect(try self.job("a", "--probe").operation == .probe)

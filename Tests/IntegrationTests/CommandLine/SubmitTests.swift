@@ -185,6 +185,7 @@ extension Integration {
                     on: fleet.cluster.leash)
                 #expect(silent.status == 69)
                 #expect(silent.errors.contains("No answer from Kafka at 127.0.0.1:1"), "\(silent.errors)")
+                #expect(silent.errors.contains("Connection refused"), "\(silent.errors)")
                 #expect(silent.output.isEmpty)
             }
         }

@@ -22,7 +22,9 @@ struct InventoryCommand: AsyncParsableCommand {
 
 /// Which inventory: the same for each command that looks at one.
 struct InventoryOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Inventory file or directory. Default: $TETHER_INVENTORY.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("Inventory file or directory. Default: $TETHER_INVENTORY.", valueName: "path"),
+        completion: .file())
     var inventory: String?
 
     var path: String {

@@ -20,7 +20,7 @@ struct StatusScreenshots {
                     device: "lon-core-down-\($0)", code: "connect.timeout",
                     message: "lon-core-down-\($0): no TCP connection to 192.0.2.\($0):22 within 10 s",
                     age: .seconds(4_000 * $0),
-                    sinceLast: .seconds(50), failures: 12 * $0)
+                    last: 1_795_000_000_000, failures: 12 * $0)
             }
         }
         try await TestServer.with({ bound in

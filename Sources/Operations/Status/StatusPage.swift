@@ -272,7 +272,7 @@ package struct StatusPage: Sendable {
         if let trouble = row.trouble {
             let attempts: Markup =
                 trouble.failures > 1
-                ? " <small>\(Self.grouped(trouble.failures)) attempts, the last \(Self.age(trouble.sinceLast)) ago</small>"
+                ? " <small>\(Self.grouped(trouble.failures)) attempts, the last at \(Self.clock(trouble.last))</small>"
                 : ""
             activity.append("<code>\(trouble.code)</code> <bdi>\(trouble.message)</bdi>\(attempts)")
         }
@@ -346,6 +346,10 @@ package struct StatusPage: Sendable {
     private static func moment(_ milliseconds: Int64) -> Markup {
         let text = Timestamp.text(milliseconds)
         return "\(text.dropFirst(5).prefix(5).description) \(text.dropFirst(11).prefix(8).description)"
+    }
+
+    private static func clock(_ milliseconds: Int64) -> String {
+        Timestamp.text(milliseconds).dropFirst(11).prefix(8).description
     }
 
     private static func milliseconds(_ date: Date) -> Int64 { Int64(date.timeIntervalSince1970 * 1000) }

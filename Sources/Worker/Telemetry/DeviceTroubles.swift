@@ -1,4 +1,5 @@
 import Devices
+import Foundation
 import NIOConcurrencyHelpers
 
 /// Devices whose last attempt to log in failed: what is wrong now, while events and failed tasks tell what once was.
@@ -14,19 +15,19 @@ package final class DeviceTroubles: Sendable {
         package var message: String
         /// Since the first attempt that failed.
         package var age: Duration
-        /// Since the last one.
-        package var sinceLast: Duration
+        /// Of the last one, in milliseconds since 1970.
+        package var last: Int64
         /// In a row.
         package var failures: Int
 
         package init(
-            device: String, code: String, message: String, age: Duration, sinceLast: Duration, failures: Int
+            device: String, code: String, message: String, age: Duration, last: Int64, failures: Int
         ) {
             self.device = device
             self.code = code
             self.message = message
             self.age = age
-            self.sinceLast = sinceLast
+            self.last = last
             self.failures = failures
         }
     }
@@ -36,6 +37,7 @@ package final class DeviceTroubles: Sendable {
         var message: String
         let first: ContinuousClock.Instant
         var last: ContinuousClock.Instant
+        var lastTime: Int64
         var failures = 1
     }
 
@@ -54,11 +56,12 @@ package final class DeviceTroubles: Sendable {
         let kind = LoginClass(error.code)
         // These say nothing about the device.
         guard kind != .cancelled, error.code != "client.closed" else { return }
+        let time = Int64(Date().timeIntervalSince1970 * 1000)
         self.entries.withLockedValue { entries in
             guard var entry = entries[report.device] else {
                 guard entries.count < Self.capacity else { return }
                 entries[report.device] = Entry(
-                    code: error.code, message: Self.cut(error.message), first: now, last: now)
+                    code: error.code, message: Self.cut(error.message), first: now, last: now, lastTime: time)
                 return
             }
             // Not tried: what is wrong is what was found at the last attempt.
@@ -66,6 +69,7 @@ package final class DeviceTroubles: Sendable {
             entry.code = error.code
             entry.message = Self.cut(error.message)
             entry.last = now
+            entry.lastTime = time
             entry.failures += 1
             entries[report.device] = entry
         }
@@ -91,7 +95,7 @@ package final class DeviceTroubles: Sendable {
         return kept.map { device, entry in
             Trouble(
                 device: device, code: entry.code, message: entry.message, age: now - entry.first,
-                sinceLast: now - entry.last, failures: entry.failures)
+                last: entry.lastTime, failures: entry.failures)
         }
     }
 

@@ -22,6 +22,8 @@
     const time = document.getElementById("time").textContent;
     const words = isLost ? "Not live: the worker does not answer. This is how it was at " + time + " UTC." : "";
     if (stale.textContent !== words) stale.textContent = words;
+    const state = isLost ? "Not live" : document.getElementById("health").textContent;
+    document.title = state === "Ready" ? name : state + " · " + name;
   };
 
   // What somebody has the focus in, or is selecting to copy, stays as it is until they leave it.
@@ -33,13 +35,11 @@
 
   const take = (parts) => {
     heard = Date.now();
-    show("Live", false);
     for (const [id, html] of Object.entries(parts)) {
       const element = document.getElementById(id);
       if (element && !isInUse(element)) element.innerHTML = html;
     }
-    const state = document.getElementById("health").textContent;
-    document.title = state === "Ready" ? name : state + " · " + name;
+    show("Live", false);
     if (asked) {
       // Once for each search: read out by itself, the count would never end.
       asked = false;

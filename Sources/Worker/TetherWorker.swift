@@ -22,6 +22,7 @@ package final class TetherWorker: Service {
     private let events: EventPublisher?
     private let watches: [(watch: RoleWatch, consumer: KafkaConsumer)]
     private let isDraining = NIOLockedValueBox(false)
+    private let began = ContinuousClock.now
 
     /// - Parameter inventory: what it reads anew is taken into use while the worker runs.
     package init(
@@ -103,7 +104,11 @@ package final class TetherWorker: Service {
                 metrics.happened(event)
                 events.take(event)
             }
-            devices.setLoginListener { metrics.loggedIn($0) }
+            let troubles = telemetry.troubles
+            devices.setLoginListener { report in
+                metrics.loggedIn(report)
+                troubles.note(report)
+            }
             self.events = events
         } else {
             self.executor = nil
@@ -141,6 +146,25 @@ package final class TetherWorker: Service {
     /// The event loops that sessions and lanes live on.
     package var eventLoops: [any EventLoop] { self.client.eventLoops }
     package var failures: [RecentFailures.Failure] { self.telemetry.failures.latest }
+    package var failureCounts: [Outcome: Int] { self.telemetry.failures.counts }
+    package var uptime: Duration { .now - self.began }
+
+    /// Devices of this worker whose last login failed and that have no open session, in no order: a credential of one job alone may be refused where the
+    /// device's own one works.
+    package var troubles: [DeviceTroubles.Trouble] {
+        guard let executor = self.executor?.delegate else { return [] }
+        let inventory = self.client.inventory
+        return self.telemetry.troubles.latest(
+            isOurs: executor.ownership, isKnown: { inventory[$0] != nil }
+        ).filter { !self.client.hasSession($0.device) }
+    }
+
+    /// Records of the job topics and of the task topic that this worker has not taken yet, of the latter by partition; as of the last interval.
+    package var lag: (jobs: Int64?, tasks: [Int32: Int64]) {
+        let jobs = self.router?.consumer.statistics?.partitions.reduce(Int64(0)) { $0 + $1.lag }
+        let tasks = self.executor?.consumer.statistics?.partitions ?? []
+        return (jobs, Dictionary(tasks.map { ($0.topicPartition.partition, $0.lag) }, uniquingKeysWith: { $1 }))
+    }
 
     /// Devices with a task that waits or runs. Asks every event loop.
     package func lanes() async -> [LaneStatus] { await self.executor?.delegate.laneStatus() ?? [] }
@@ -220,6 +244,7 @@ package final class TetherWorker: Service {
             parts.addTask {
                 await self.client.follow(inventory) { news in
                     self.events?.take(news)
+                    self.telemetry.metrics.inventoryRead(news)
                     // Which devices are to be kept open may have changed. Sessions of those that are gone are closed already.
                     if case .changed = news { self.executor?.delegate.keepWarm() }
                 }

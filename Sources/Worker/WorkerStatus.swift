@@ -100,6 +100,8 @@ package struct WorkerStatus: Sendable {
         package var hasUncommitted: Bool = false
         /// Since a commit was last acknowledged, or partitions were assigned.
         package var sinceCommit: Duration = .zero
+        /// Without proof of membership from the last half of the session time-out nothing is started.
+        package var mayStart: Bool = true
 
         package init(
             partitions: [TopicPartition],
@@ -112,7 +114,8 @@ package struct WorkerStatus: Sendable {
             windowLimit: Int = 0,
             unacknowledged: Int = 0,
             hasUncommitted: Bool = false,
-            sinceCommit: Duration = .zero
+            sinceCommit: Duration = .zero,
+            mayStart: Bool = true
         ) {
             self.partitions = partitions
             self.unfinishedTasks = unfinishedTasks
@@ -125,6 +128,7 @@ package struct WorkerStatus: Sendable {
             self.unacknowledged = unacknowledged
             self.hasUncommitted = hasUncommitted
             self.sinceCommit = sinceCommit
+            self.mayStart = mayStart
         }
     }
 

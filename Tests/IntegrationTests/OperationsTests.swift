@@ -76,6 +76,9 @@ extension Integration {
                     #expect(task.parentSpanId == route.spanId)
                     #expect(task["tether.outcome"] == "succeeded")
                     let children = spans.filter { $0.parentSpanId == task.spanId }
+                    let login = try #require(children.first { $0.name == "login" })
+                    #expect(login["server.address"] == "127.0.0.1")
+                    #expect(task["messaging.operation.name"] == "execute")
                     #expect(
                         children.map(\.name).sorted() == ["command", "command", "login", "wait for the device"])
                     #expect(

@@ -110,6 +110,23 @@ import Worker
         #expect(HealthReport(self.worker { $0.memberships[0].sinceTurn = nil }).isLive)
     }
 
+    @Test("a worker that is stuck isn't ready either")
+    func stuck() {
+        let report = HealthReport(self.worker(), slowestLoop: .seconds(31))
+        #expect(!report.isReady && report.obstacles == ["an event loop has not turned for 31 s"])
+    }
+
+    @Test("a worker that may have been replaced starts nothing, isn't ready, and says since when")
+    func unproven() {
+        let report = HealthReport(
+            self.worker {
+                $0.execution?.mayStart = false
+                $0.execution?.sinceCommit = .seconds(24)
+            })
+        #expect(!report.isReady && report.isLive && !report.isStalled)
+        #expect(report.obstacles.first?.hasPrefix("Kafka has confirmed no commit of this worker for 24 s") == true)
+    }
+
     @Test("the answers are JSON with the reasons as text")
     func json() throws {
         let report = HealthReport(self.worker { $0.failure = "quotes \" and\nlines" })

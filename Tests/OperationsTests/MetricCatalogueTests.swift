@@ -19,6 +19,15 @@ import Worker
         for unit in ["_milliseconds", "_ms", "_microseconds", "_kilobytes"] { #expect(!metric.name.contains(unit)) }
     }
 
+    @Test("five milliseconds and twenty seconds are both told from their neighbours")
+    func latencies() throws {
+        let buckets = try #require(
+            MetricCatalogue.all.first { $0.name == "tether_command_duration_seconds" }?.buckets)
+        for value in [0.001, 0.005, 0.01, 1, 10, 20, 30, 60, 120, 300] { #expect(buckets.contains(value)) }
+        // What is read off is wrong by no more than the width of a bucket.
+        for (low, high) in zip(buckets, buckets.dropFirst()) { #expect(high / low <= 2.51, "\(low) to \(high)") }
+    }
+
     @Test("no name stands for two metrics")
     func unique() {
         let names = MetricCatalogue.all.map(\.name)
@@ -49,7 +58,8 @@ import Worker
         let source = SyntheticWorker(devices: 3)
         let figures = WorkerFigures(
             status: source.status, lanes: source.synthetic.lanes, sessions: source.sessionCounts, sessionLimit: 1,
-            inventoryCount: 1, statistics: source.kafkaStatistics, health: HealthReport(source.status),
+            inventoryCount: 1, troubles: source.troubles, statistics: source.kafkaStatistics,
+            health: HealthReport(source.status),
             devices: source.sessions, build: BuildVersion(version: "1"))
         let others = [MetricFamily.gauge("tether_status_clients", 0)].compactMap { $0 }
         let families = registry.families(with: figures.families + ProcessFigures.current().families + others)

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Dispatch
 import Foundation
 import Kafka
 import Logging
@@ -12,12 +13,12 @@ import Worker
 @Suite struct OperationsServerTests {
     private func serving(
         _ source: SyntheticWorker, token: String? = nil, address: ListenAddress = .init(host: "127.0.0.1", port: 0),
-        _ body: (Client) async throws -> Void
+        stallLimit: Duration = .seconds(20), _ body: (Client) async throws -> Void
     ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         try await TestServer.with({ bound in
             OperationsServer(
-                .init(address: address, statusToken: token, version: "1.2.3"), source: source,
+                .init(address: address, statusToken: token, version: "1.2.3", stallLimit: stallLimit), source: source,
                 registry: MetricRegistry(), logger: logger, bound: bound)
         }) { port in
             try await body(Client(port: port))
@@ -94,6 +95,101 @@ import Worker
         }
     }
 
+    @Test("a stuck event loop keeps nobody waiting who asks what is wrong")
+    func stuck() async throws {
+        let source = SyntheticWorker(devices: 50)
+        source.change { state in
+            state.status.execution?.unfinishedTasks = 3
+            state.status.execution?.sinceProgress = .seconds(400)
+        }
+        try await self.serving(source) { client in
+            _ = try await client.get("/status")
+            source.setStuck(true)
+            defer { source.setStuck(false) }
+            let begin = ContinuousClock.now
+            #expect(try await client.get("/metrics").body.contains("tether_tasks_running 10\n"))
+            #expect(try await client.get("/health/ready").body.contains("\"partitions\":8"))
+            #expect(.now - begin < .seconds(10))
+            try await until("the page says how old its figures are") {
+                try await client.get("/status").body.contains("an event loop is busy")
+            }
+        }
+    }
+
+    @Test("probes are answered while every event loop of the process is at work")
+    func busy() async throws {
+        try await self.serving(SyntheticWorker(devices: 3)) { client in
+            let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator())
+            let release = DispatchSemaphore(value: 0)
+            for loop in loops { loop.execute { release.wait() } }
+            // By a thread of its own: the test's own client lives on these loops.
+            let (answers, answer) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
+            Thread.detachNewThread {
+                answer.yield(
+                    RawClient.answer("GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", port: client.port))
+                for _ in loops { release.signal() }
+                answer.finish()
+            }
+            let first = await answers.first { _ in true }
+            #expect(first?.hasPrefix("HTTP/1.1 200 OK") == true)
+        }
+    }
+
+    @Test("who opens connections and asks for nothing doesn't keep the probes out")
+    func dribble() async throws {
+        try await self.serving(SyntheticWorker(devices: 3)) { client in
+            let idle = (0..<OperationsServer.maximumConnections + 40).map { _ in
+                RawClient(port: client.port, sending: "GET /health/live HTTP/1.1\r\nHo")
+            }
+            defer { for client in idle { client.close() } }
+            for _ in 0..<3 {
+                let answer = try await client.get("/health/live")
+                #expect(answer.status == 200)
+            }
+        }
+    }
+
+    @Test("a browser that follows the page and reads nothing is sent away")
+    func deaf() async throws {
+        let source = SyntheticWorker(devices: 1_000)
+        try await self.serving(source, stallLimit: .seconds(1)) { client in
+            let deaf = RawClient(
+                port: client.port, receiveBuffer: 4_096,
+                sending: "GET /status/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            defer { deaf.close() }
+            try await until("it is there") {
+                try await client.get("/metrics").body.contains("tether_status_clients 1\n")
+            }
+            try await until("it is gone") {
+                source.change { state in
+                    for index in state.sessions.indices { state.sessions[index].age = .seconds(.random(in: 1...59)) }
+                }
+                return try await client.get("/metrics").body.contains("tether_status_clients 0\n")
+            }
+        }
+    }
+
+    @Test("every answer, also that there is none, says how a browser is to treat it")
+    func headers() async throws {
+        try await self.serving(SyntheticWorker(devices: 3), token: "s3cret") { client in
+            let paths: [(String, String, UInt)] = [
+                ("GET", "/status", 401), ("GET", "/nothing", 404), ("POST", "/status", 405), ("TRACE", "/metrics", 405),
+                ("GET", "/metrics", 200), ("GET", "/health/live", 200), ("HEAD", "/status/events", 401),
+            ]
+            for (method, path, status) in paths {
+                let answer = try await client.get(path, method: method)
+                #expect(answer.status == status, "\(method) \(path)")
+                #expect(answer.headers["x-content-type-options"] == "nosniff", "\(method) \(path)")
+                #expect(answer.headers["x-frame-options"] == "DENY")
+                #expect(answer.headers["referrer-policy"] == "no-referrer")
+                #expect(answer.headers["cache-control"] == "no-store")
+                #expect(answer.headers["cross-origin-resource-policy"] == "same-origin")
+                #expect(answer.headers["content-security-policy"]?.contains("default-src 'none'") == true)
+                #expect((answer.headers["allow"] == "GET, HEAD") == (status == 405))
+            }
+        }
+    }
+
     @Test("metrics are served in the text format")
     func metrics() async throws {
         try await self.serving(SyntheticWorker(devices: 97)) { client in
@@ -131,6 +227,7 @@ import Worker
             let first = try await client.get("/status")
             #expect(first.body.utf8.count < 60_000)
             #expect(first.body.contains("1–50 of 10\u{202F}000 devices"))
+            #expect(first.body.matches(of: /<tbody id="rows">/).count == 1)
             let found = try await client.get("/status?q=FRA-core&show=work&order=waiting")
             let names = found.body.matches(of: /<tr><th scope="row"><bdi>([a-z]{3}-core-\d{5})<\/bdi><\/th><td><span/)
                 .map { String($0.1) }
@@ -181,7 +278,9 @@ import Worker
             let change = Task {
                 while !Task.isCancelled {
                     source.change { state in
-                        for index in state.sessions.indices { state.sessions[index].age = .seconds(.random(in: 1...9)) }
+                        for index in state.sessions.indices {
+                            state.sessions[index].age = .seconds(.random(in: 1...59))
+                        }
                     }
                     try await Task.sleep(for: .milliseconds(100))
                 }
@@ -189,7 +288,9 @@ import Worker
             defer { change.cancel() }
             let events = try await client.events("/status/events?page=2", count: 2)
             #expect(
-                Set(events[0].keys).isSuperset(of: ["health", "figures", "rows", "pages", "failures", "partitions"]))
+                Set(events[0].keys).isSuperset(of: [
+                    "time", "health", "figures", "rows", "pages", "failures", "partitions",
+                ]))
             #expect(events[0]["rows"]?.components(separatedBy: "<tr>").count == 11)
             // What is as it was isn't sent again.
             #expect(events[1]["rows"] != nil && events[1]["failures"] == nil)
@@ -248,9 +349,19 @@ import Worker
     @Test("a page from elsewhere that has made its name stand for this machine gets nothing")
     func rebinding() async throws {
         try await self.serving(SyntheticWorker(devices: 5)) { client in
-            for (name, status) in [("evil.example:9464", 403), ("127.0.0.1.evil.example", 403), ("localhost:1", 200)] {
-                let answer = try await client.get("/status", [("host", name)])
-                #expect(answer.status == UInt(status), "\(name)")
+            for (name, status) in [
+                ("evil.example:9464", 403), ("127.0.0.1.evil.example", 403), ("localhost:1", 200), ("LOCALHOST", 200),
+                ("localhost:x@evil.example", 403), ("[::1].evil.example", 403), ("localhost.", 200), ("[::1]:80", 200),
+                ("9464", 403), ("localhost.evil.example", 403),
+            ] {
+                // A client of good manners would not send some of these.
+                let request = "HTTP/1.1\r\nHost: \(name)\r\nConnection: close\r\n\r\n"
+                for path in ["/status", "/status/events", "/metrics"] where status != 200 || path == "/status" {
+                    let answer = RawClient.answer("GET \(path) \(request)", port: client.port)
+                    #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(name) \(path)")
+                }
+                // A probe names the machine as it likes.
+                #expect(RawClient.answer("GET /health/live \(request)", port: client.port).hasPrefix("HTTP/1.1 200 "))
             }
         }
     }

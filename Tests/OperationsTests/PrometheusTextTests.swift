@@ -81,7 +81,8 @@ import Testing
         let source = SyntheticWorker(devices: 40)
         let figures = WorkerFigures(
             status: source.status, lanes: await source.lanes(), sessions: source.sessionCounts, sessionLimit: 10_000,
-            inventoryCount: 40, statistics: source.kafkaStatistics, health: HealthReport(source.status),
+            inventoryCount: 40, troubles: source.troubles, statistics: source.kafkaStatistics,
+            health: HealthReport(source.status),
             devices: source.sessions, build: BuildVersion(version: "1.2.3"))
         let text = PrometheusText.write(registry.families(with: figures.families + ProcessFigures.current().families))
 
@@ -132,7 +133,8 @@ import Testing
         let source = SyntheticWorker(devices: 40)
         let figures = WorkerFigures(
             status: source.status, lanes: await source.lanes(), sessions: source.sessionCounts, sessionLimit: 10_000,
-            inventoryCount: 40, statistics: source.kafkaStatistics, health: HealthReport(source.status),
+            inventoryCount: 40, troubles: source.troubles, statistics: source.kafkaStatistics,
+            health: HealthReport(source.status),
             devices: source.sessions, build: BuildVersion(version: "1.2.3"))
         for metric in MetricCatalogue.all where metric.kind == .histogram {
             Timer(

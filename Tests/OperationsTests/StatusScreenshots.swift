@@ -12,6 +12,17 @@ struct StatusScreenshots {
     func pictures(devices: Int) async throws {
         let folder = try #require(ProcessInfo.processInfo.environment["TETHER_STATUS_SCREENSHOTS"])
         let source = SyntheticWorker(devices: devices)
+        source.change { state in
+            guard devices > 0 else { return }
+            state.failureCounts = [.failed: devices / 50, .unknown: 1]
+            state.troubles = (1...3).map {
+                .init(
+                    device: "lon-core-down-\($0)", code: "connect.timeout",
+                    message: "lon-core-down-\($0): no TCP connection to 192.0.2.\($0):22 within 10 s",
+                    age: .seconds(4_000 * $0),
+                    last: 1_795_000_000_000, failures: 12 * $0)
+            }
+        }
         try await TestServer.with({ bound in
             OperationsServer(
                 .init(address: .init(host: "127.0.0.1", port: 0), version: "0.1.0"), source: source,

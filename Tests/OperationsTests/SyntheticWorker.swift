@@ -16,9 +16,12 @@ final class SyntheticWorker: OperationsSource {
         var sessions: [SessionStatus] = []
         var failures: [RecentFailures.Failure] = []
         var inventoryCount = 0
+        var troubles: [DeviceTroubles.Trouble] = []
+        var failureCounts: [Outcome: Int] = [:]
     }
 
     private let state: NIOLockedValueBox<State>
+    private let stuck = NIOLockedValueBox<(isStuck: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
 
     /// - Parameter devices: with sessions of all states, some of them with work, some of it failed.
     init(devices count: Int) {
@@ -90,12 +93,36 @@ final class SyntheticWorker: OperationsSource {
     func change(_ body: (inout State) -> Void) { self.state.withLockedValue { body(&$0) } }
 
     var status: WorkerStatus { self.synthetic.status }
-    func lanes() async -> [LaneStatus] { self.synthetic.lanes }
+    func lanes() async -> [LaneStatus] {
+        await withCheckedContinuation { continuation in
+            let isStuck = self.stuck.withLockedValue { stuck in
+                if stuck.isStuck { stuck.waiters.append(continuation) }
+                return stuck.isStuck
+            }
+            if !isStuck { continuation.resume() }
+        }
+        return self.synthetic.lanes
+    }
+
+    /// As an event loop that doesn't turn: who asks for lanes waits until it is freed.
+    func setStuck(_ isStuck: Bool) {
+        let waiters = self.stuck.withLockedValue { stuck in
+            defer { stuck = (isStuck, []) }
+            return stuck.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
     var sessions: [SessionStatus] { self.synthetic.sessions }
     var sessionCounts: [SessionStatus.State: Int] {
         self.synthetic.sessions.reduce(into: [:]) { $0[$1.state, default: 0] += 1 }
     }
     var sessionLimit: Int { 10_000 }
+    var uptime: Duration { .seconds(7_290) }
+    var troubles: [DeviceTroubles.Trouble] { self.synthetic.troubles }
+    var failureCounts: [Outcome: Int] { self.synthetic.failureCounts }
+    var lag: (jobs: Int64?, tasks: [Int32: Int64]) {
+        (0, Dictionary(uniqueKeysWithValues: (self.status.execution?.windows ?? []).map { ($0.partition, 4) }))
+    }
     var inventoryCount: Int { self.synthetic.inventoryCount }
     var failures: [RecentFailures.Failure] { self.synthetic.failures }
 

@@ -81,12 +81,21 @@ package struct KafkaStatistics: Sendable, Hashable {
     }
 
     /// From the last stable offset (readers of committed records see no further), the next one to be fetched, and what was fetched already.
+    ///
+    /// A consumer's partitions share one queue, and each tells the length of all of it (`rd_kafka_q_len` counts the queue that a partition's own one is forwarded
+    /// to). So no more of that is a partition's than it has fetched beyond what was handed over.
     private static func lag(_ partition: [String: Any]) -> Int64? {
         guard partition["fetch_state"] as? String == "active" else { return nil }
         let end = Self.number("ls_offset", partition)
         let next = Self.number("next_offset", partition)
         guard end >= 0, next >= 0 else { return nil }
-        return Int64(max(0, end - next) + max(0, Self.number("fetchq_cnt", partition)))
+        // Before the first record is handed over there is no such offset.
+        let handed = Self.number("app_offset", partition)
+        let begin =
+            handed >= 0
+            ? handed : max(0, Self.number("committed_offset", partition), Self.number("lo_offset", partition))
+        let queued = min(max(0, Self.number("fetchq_cnt", partition)), max(0, next - begin))
+        return Int64(max(0, end - next) + queued)
     }
 
     private static func number(_ name: String, _ values: [String: Any]) -> Int {

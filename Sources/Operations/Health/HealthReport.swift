@@ -81,7 +81,13 @@ package struct HealthReport: Sendable {
                 reasons.append("no broker has answered the role \(role) \(since)")
             }
         }
+        if let execution = self.status.execution, !execution.mayStart, self.status.failure == nil {
+            reasons.append(
+                "Kafka has confirmed no commit of this worker for \(Self.text(execution.sinceCommit)): another one may own its "
+                    + "devices by now, so no task is started")
+        }
         if let stall { reasons.append(stall) }
+        reasons += self.deaths
         return reasons
     }
 

@@ -5,13 +5,16 @@ package enum MetricCatalogue {
 
     /// From a quarter of a millisecond (an answer over an open session) to ten minutes.
     private static let latencies: [Double] = [
-        0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600,
+        0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120,
+        300, 600,
     ]
     private static let logins: [Double] = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120,
     ]
+    /// An authentication domain that takes ten logins a second keeps some of a thousand devices waiting for minutes.
+    private static let turns = Self.logins + [300, 600, 1_800]
     private static let delays: [Double] = [
-        0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10, 30,
+        0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
     ]
 
     private static let jobs = [
@@ -71,9 +74,17 @@ package enum MetricCatalogue {
     private static let sessions = [
         MetricDescription("tether_inventory_devices", .gauge, "Devices in this worker's inventory."),
         MetricDescription(
+            "tether_inventory_reads_total", .counter,
+            "How often an inventory that had changed was read, by result: changed (in use), refused (the one before stays in use).",
+            labels: ["result"]),
+        MetricDescription(
             "tether_sessions", .gauge,
             "Sessions by state: waiting (for room), opening, idle, busy, closing.", labels: ["state"]),
         MetricDescription("tether_sessions_limit", .gauge, "Sessions that may be open at most."),
+        MetricDescription(
+            "tether_devices_failing", .gauge,
+            "Devices whose last login failed, by reason: auth (refused credentials), host_key, unreachable, handshake, dialogue (no prompt), paused and locked (never tried), other.",
+            labels: ["reason"]),
         MetricDescription("tether_warm_devices", .gauge, "Devices whose sessions are kept open."),
         MetricDescription(
             "tether_logins_total", .counter,
@@ -88,7 +99,7 @@ package enum MetricCatalogue {
             "From the first packet to the end of authentication. Successful ones only.", buckets: Self.logins),
         MetricDescription(
             "tether_login_waited_seconds", .histogram,
-            "How long logins were held back by the bounds on concurrent logins and their rate.", buckets: Self.logins),
+            "How long logins were held back by the bounds on concurrent logins and their rate.", buckets: Self.turns),
         MetricDescription(
             "tether_device_events_total", .counter,
             "What happened to sessions and devices, by event: session.opened, session.closed, session.lost, device.unreachable, device.recovered, hostkey.changed, credential.locked.",

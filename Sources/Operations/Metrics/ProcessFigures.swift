@@ -2,15 +2,13 @@ import Foundation
 
 /// What the system knows of this process (proc(5)).
 struct ProcessFigures: Sendable {
-    private static let started = Date().timeIntervalSince1970
-
     var residentBytes = 0
     var virtualBytes = 0
     var openFiles = 0
     var maximumFiles = 0
     var threads = 0
     var processorSeconds = 0.0
-    var startTime = Self.started
+    var startTime = 0.0
 
     /// In bytes; nothing where the system doesn't tell.
     static var memory: (virtual: Int, resident: Int) {
@@ -31,8 +29,25 @@ struct ProcessFigures: Sendable {
             figures.maximumFiles = Int(clamping: limit.rlim_cur)
         }
         figures.processorSeconds = Self.processor
+        figures.startTime = Self.started ?? 0
         return figures
     }
+
+    /// When the process was started, in seconds since 1970; `nil` where the system doesn't tell.
+    ///
+    /// From the machine's start and the ticks from there (proc(5), field 22 of `stat`): a program that asks its clock knows only when it asked.
+    private static let started: Double? = {
+        guard let stat = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8),
+            let system = try? String(contentsOfFile: "/proc/stat", encoding: .utf8),
+            let boot = system.split(separator: "\n").first(where: { $0.hasPrefix("btime ") })?.split(separator: " ")
+                .last,
+            let seconds = Double(boot), let name = stat.lastIndex(of: ")")
+        else { return nil }
+        // The program's name, which may hold anything, is field 2.
+        let fields = stat[name...].split(separator: " ")
+        guard fields.count > 20, let ticks = Double(fields[20]) else { return nil }
+        return seconds + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }()
 
     /// Seconds of processor time so far.
     static var processor: Double {

@@ -9,6 +9,7 @@ struct WorkerFigures: Sendable {
     var sessions: [SessionStatus.State: Int]
     var sessionLimit: Int
     var inventoryCount: Int
+    var troubles: [DeviceTroubles.Trouble]
     var statistics: [(client: String, statistics: KafkaStatistics)]
     var health: HealthReport
     /// All sessions, where each device is to have series of its own.
@@ -60,6 +61,11 @@ struct WorkerFigures: Sendable {
                 "tether_sessions",
                 SessionStatus.State.allCases.map { ([$0.rawValue], Double(self.sessions[$0] ?? 0)) }),
             .gauge("tether_sessions_limit", self.sessionLimit),
+            .gauges(
+                "tether_devices_failing",
+                DeviceTroubles.Trouble.kinds.map { kind in
+                    ([kind], Double(self.troubles.count { $0.kind == kind }))
+                }),
         ]
     }
 

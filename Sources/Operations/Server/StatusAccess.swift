@@ -22,11 +22,15 @@ struct StatusAccess: Sendable {
             return .closed(
                 "The status page is only served with a token where others can reach it: give --status-token-file.")
         }
-        // A page from elsewhere can make its own name stand for this machine, and then read what a browser here gets (DNS rebinding).
-        guard Self.isOwnName(request.head.authority) else {
-            return .closed("The status page is only served under the name of this machine: localhost.")
-        }
-        return .granted
+        return self.admitsName(of: request) ? .granted : .closed(Self.otherName)
+    }
+
+    static let otherName = "This is only served under the name of this machine: localhost."
+
+    /// A page from elsewhere can make its own name stand for this machine, and then read what a browser here gets (DNS rebinding). Where others can reach the
+    /// address, any name may be the right one.
+    func admitsName(of request: Request) -> Bool {
+        !self.isLoopback || Self.isOwnName(request.head.authority)
     }
 
     /// As a bearer token (RFC 6750), or as the password of Basic authentication (RFC 7617), which browsers ask for.
@@ -53,10 +57,12 @@ struct StatusAccess: Sendable {
         return difference == 0
     }
 
+    /// - Parameter authority: a host, and perhaps a port (RFC 3986, section 3.2); a user's name has no place there.
     private static func isOwnName(_ authority: String?) -> Bool {
-        guard let authority else { return false }
-        let host = authority.hasPrefix("[") ? authority : String(authority.prefix { $0 != ":" })
-        return host == "localhost" || host.hasPrefix("127.") && ListenAddress(host: host, port: 0).isLoopback
-            || host.hasPrefix("[::1]")
+        guard let authority = authority?.lowercased(), Int(authority) == nil,
+            var address = ListenAddress(authority) ?? ListenAddress("\(authority):0")
+        else { return false }
+        if address.host == "localhost." { address.host = "localhost" }
+        return address.isLoopback
     }
 }

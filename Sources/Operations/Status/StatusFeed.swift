@@ -16,20 +16,29 @@ final class StatusFeed: Sendable {
 
     private struct State: Sendable {
         var last: Sample?
+        var lag: (waiting: StatusSnapshot.Lag, time: ContinuousClock.Instant)?
         var clients = 0
     }
 
     private static let interval = Duration.seconds(1)
+    /// How long a page waits for the event loops that lanes live on.
+    private static let patience = Duration.milliseconds(500)
+    /// The Kafka clients count once in ten seconds.
+    private static let lagInterval = Duration.seconds(5)
     /// A browser that nothing was sent to for so long gets a comment: so it is noticed when it has gone.
     private static let silence = 15
     static let maximumClients = 32
 
     private let source: any OperationsSource
+    private let lanes: LaneReader
+    private let loops: LoopWatch?
     private let version: String
     private let state = NIOLockedValueBox(State())
 
-    init(source: any OperationsSource, version: String) {
+    init(source: any OperationsSource, lanes: LaneReader, loops: LoopWatch?, version: String) {
         self.source = source
+        self.lanes = lanes
+        self.loops = loops
         self.version = version
     }
 
@@ -44,9 +53,14 @@ final class StatusFeed: Sendable {
         var snapshot = StatusSnapshot(
             version: self.version,
             status: self.source.status,
-            lanes: await self.source.lanes(),
+            uptime: self.source.uptime,
+            lanes: await self.lanes.lanes(within: Self.patience),
+            slowestLoop: self.loops?.slowest ?? .zero,
             sessions: self.source.sessions,
+            troubles: self.source.troubles,
             failures: self.source.failures,
+            failureCounts: self.source.failureCounts,
+            lag: self.lag(now),
             sessionLimit: self.source.sessionLimit,
             inventoryCount: self.source.inventoryCount
         )
@@ -62,10 +76,18 @@ final class StatusFeed: Sendable {
             max(0, Double((value(new) ?? 0) - (value(old) ?? 0))) / max(0.1, time.inSeconds)
         }
         return StatusSnapshot.Rates(
-            taken: rate { $0.status.execution?.takenTasks },
             finished: rate { $0.status.execution?.finishedTasks },
             routed: rate { $0.status.routedJobs }
         )
+    }
+
+    private func lag(_ now: ContinuousClock.Instant) -> StatusSnapshot.Lag {
+        let known = self.state.withLockedValue { $0.lag }
+        if let known, now - known.time < Self.lagInterval { return known.waiting }
+        let lag = self.source.lag
+        let waiting = StatusSnapshot.Lag(jobs: lag.jobs, tasks: lag.tasks)
+        self.state.withLockedValue { $0.lag = (waiting, now) }
+        return waiting
     }
 
     // MARK: Following

@@ -1,4 +1,5 @@
 import Devices
+import Foundation
 import Jobs
 import Worker
 
@@ -9,8 +10,9 @@ package struct StatusPage: Sendable {
     private let rows: ArraySlice<StatusSnapshot.DeviceRow>
     private let total: Int
 
-    /// Of the failures and the partitions, at most so many are shown.
-    private static let maximumFailures = 25
+    /// Of the failures and the partitions, at most so many are shown; of the failures more when somebody searches them.
+    private static let maximumFailures = 5
+    private static let maximumFoundFailures = 25
     private static let maximumPartitions = 200
 
     package init(_ snapshot: StatusSnapshot, _ query: StatusQuery) {
@@ -22,9 +24,9 @@ package struct StatusPage: Sendable {
     /// What changes, by the `id` of the element that it fills.
     package var parts: [(id: String, html: String)] {
         [
-            ("health", self.health), ("reasons", self.reasons), ("figures", self.figures), ("sessions", self.sessions),
-            ("count", self.count),
-            ("rows", self.deviceRows), ("pages", self.pages), ("failures", self.failures),
+            ("time", self.time), ("uptime", self.uptime), ("health", self.health), ("reasons", self.reasons),
+            ("figures", self.figures), ("sessions", self.sessions), ("failed", self.failureCount),
+            ("failures", self.failures), ("count", self.count), ("rows", self.deviceRows), ("pages", self.pages),
             ("partitions", self.partitions),
         ].map { ($0.0, $0.1.html) }
     }
@@ -47,14 +49,29 @@ package struct StatusPage: Sendable {
             <body>
             <a class="skip" href="#devices">Skip to the devices</a>
             <header>
-            <div class="title"><h1><bdi>\(name)</bdi></h1><p>Tether \(self.snapshot.version) · \(roles)</p></div>
+            <div class="title"><h1><bdi>\(name)</bdi></h1>\
+            <p>Tether \(self.snapshot.version) · \(roles) · up <span id="uptime">\(self.uptime)</span></p></div>
+            <p class="note">as of <time id="time">\(self.time)</time> UTC</p>
             <div id="health" role="status" aria-live="polite">\(self.health)</div>
             <ul id="reasons">\(self.reasons)</ul>
             <button type="button" id="follow" aria-pressed="true" hidden>Live</button>
             </header>
+            <p id="stale" role="status"></p>
+            <p id="found" class="hidden" role="status"></p>
             <main>
             <section aria-label="Figures"><dl id="figures" class="figures">\(self.figures)</dl></section>
             <section aria-label="Sessions by state" id="sessions">\(self.sessions)</section>
+            <section aria-labelledby="recent">
+            <h2 id="recent">Recent failures</h2>
+            <p id="failed" class="note">\(self.failureCount)</p>
+            <div class="wide" tabindex="0" role="region" aria-labelledby="recent">
+            <table>
+            <thead><tr><th scope="col">Time (UTC)</th><th scope="col">Device</th><th scope="col">Outcome</th>\
+            <th scope="col">Reason</th><th scope="col">Job</th></tr></thead>
+            <tbody id="failures">\(self.failures)</tbody>
+            </table>
+            </div>
+            </section>
             <section aria-labelledby="devices">
             <div class="bar">
             <h2 id="devices" tabindex="-1">Devices</h2>
@@ -64,28 +81,20 @@ package struct StatusPage: Sendable {
             <div class="wide" tabindex="0" role="region" aria-labelledby="devices">
             <table>
             <thead><tr><th scope="col">Device</th><th scope="col">Session</th><th scope="col" class="number">Open for</th>\
-            <th scope="col" class="number">Waiting</th><th scope="col">Running</th><th scope="col" class="number">For</th></tr></thead>
+            <th scope="col" class="number">Waiting</th><th scope="col">Running, or why not</th><th scope="col" class="number">For</th>\
+            <th scope="col" class="number">Time left</th></tr></thead>
             <tbody id="rows">\(self.deviceRows)</tbody>
             </table>
             </div>
             <nav id="pages" aria-label="Pages of devices">\(self.pages)</nav>
-            </section>
-            <section aria-labelledby="recent">
-            <h2 id="recent">Recent failures</h2>
-            <div class="wide" tabindex="0" role="region" aria-labelledby="recent">
-            <table>
-            <thead><tr><th scope="col">Time (UTC)</th><th scope="col">Device</th><th scope="col">Job</th><th scope="col">Outcome</th>\
-            <th scope="col">Reason</th></tr></thead>
-            <tbody id="failures">\(self.failures)</tbody>
-            </table>
-            </div>
             </section>
             <section aria-labelledby="owned">
             <h2 id="owned">Partitions</h2>
             <div class="wide" tabindex="0" role="region" aria-labelledby="owned">
             <table>
             <thead><tr><th scope="col" class="number">Partition</th><th scope="col" class="number">Lowest unfinished offset</th>\
-            <th scope="col" class="number">Window</th><th scope="col" class="number">Unfinished</th><th scope="col">State</th></tr></thead>
+            <th scope="col" class="number">Window</th><th scope="col" class="number">Unfinished</th>\
+            <th scope="col" class="number">Lag</th><th scope="col">State</th></tr></thead>
             <tbody id="partitions">\(self.partitions)</tbody>
             </table>
             </div>
@@ -104,7 +113,9 @@ package struct StatusPage: Sendable {
     private var health: Markup {
         let report = self.snapshot.health
         let (kind, word): (String, String) =
-            if report.status.failure != nil || report.isStalled {
+            if !report.isLive {
+                ("bad", "Stuck")
+            } else if report.status.failure != nil || report.isStalled {
                 ("bad", report.isStalled ? "Stalled" : "Ending")
             } else if report.status.isDraining {
                 ("busy", "Draining")
@@ -116,27 +127,60 @@ package struct StatusPage: Sendable {
 
     /// Apart from the word, which is read out when it changes: these say for how long, and change all the time.
     private var reasons: Markup {
-        Markup(joining: self.snapshot.health.obstacles.map { reason -> Markup in "<li>\(reason)</li>" })
+        var reasons = self.snapshot.health.obstacles
+        if let delay = self.snapshot.lanesDelay {
+            reasons.append(
+                "an event loop is busy: what devices run and what waits for them is as of \(delay.components.seconds) s ago"
+            )
+        }
+        return Markup(joining: reasons.map { reason -> Markup in "<li>\(reason)</li>" })
     }
+
+    private var time: Markup {
+        "\(Timestamp.text(Self.milliseconds(self.snapshot.time)).dropFirst(11).prefix(8).description)"
+    }
+
+    private var uptime: Markup { "\(Self.age(self.snapshot.uptime))" }
 
     private var figures: Markup {
         let snapshot = self.snapshot
         var figures: [Markup] = []
-        func figure(_ name: String, _ value: String, _ note: String = "") {
+        func figure(_ name: String, _ value: String, _ note: String = "", _ kind: Markup = "", link: Markup? = nil) {
+            let number: Markup = link.map { "<a href=\"\($0)\">\(value)</a>" } ?? "\(value)"
             let note: Markup = note.isEmpty ? "" : "<span>\(note)</span>"
-            figures.append("<div><dt>\(name)</dt><dd>\(value)\(note)</dd></div>")
+            figures.append("<div class=\"\(kind)\"><dt>\(name)</dt><dd>\(number)\(note)</dd></div>")
         }
         if let execution = snapshot.status.execution {
             figure("Open sessions", Self.grouped(snapshot.openSessions), "of \(Self.grouped(snapshot.sessionLimit))")
-            figure("Running tasks", Self.grouped(snapshot.runningTasks))
-            figure("Waiting tasks", Self.grouped(snapshot.waitingTasks))
+            let failing = snapshot.failingDevices
+            figure(
+                "Failing devices", Self.grouped(failing), "of \(Self.grouped(snapshot.inventoryCount)) devices",
+                failing > 0 ? "bad" : "", link: failing > 0 ? "/status?show=failing" : nil)
+            figure(
+                "Running tasks", Self.grouped(snapshot.runningTasks),
+                snapshot.longestTask.map { "longest for \(Self.span($0))" } ?? "")
+            figure(
+                "Waiting tasks", Self.grouped(snapshot.waitingTasks),
+                snapshot.longestLane > 0 ? "\(Self.grouped(snapshot.longestLane)) in the longest lane" : "")
             figure("Finished", Self.rate(snapshot.rates.finished), "tasks/s")
-            figure("Taken", Self.rate(snapshot.rates.taken), "tasks/s")
-            figure("Partitions", Self.grouped(execution.partitions.count))
+            let unknown = snapshot.failureCounts[.unknown] ?? 0
+            figure(
+                "Not succeeded", Self.grouped(snapshot.failureCounts.values.reduce(0, +)),
+                unknown > 0 ? "\(Self.grouped(unknown)) of them unknown" : "since the start", unknown > 0 ? "bad" : "")
+            figure(
+                "Lag", Self.grouped(Int(snapshot.lag.tasks.values.reduce(0, +))),
+                "tasks in \(Self.grouped(execution.partitions.count)) partitions")
+        } else {
+            figure("Inventory", Self.grouped(snapshot.inventoryCount), "devices")
         }
-        if snapshot.status.routedJobs != nil { figure("Routed", Self.rate(snapshot.rates.routed), "jobs/s") }
-        if let collection = snapshot.status.collection { figure("Open jobs", Self.grouped(collection.openJobs)) }
-        figure("Inventory", Self.grouped(snapshot.inventoryCount), "devices")
+        if snapshot.status.routedJobs != nil {
+            figure(
+                "Routed", Self.rate(snapshot.rates.routed),
+                "jobs/s" + (snapshot.lag.jobs.map { " · \(Self.grouped(Int($0))) wait" } ?? ""))
+        }
+        if let collection = snapshot.status.collection {
+            figure("Open jobs", Self.grouped(collection.openJobs), "counted here")
+        }
         return Markup(joining: figures)
     }
 
@@ -208,27 +252,42 @@ package struct StatusPage: Sendable {
                 self.snapshot.devices.isEmpty
                 ? "No sessions and no work. Devices appear here as soon as this worker owns tasks for them."
                 : "Nothing matches. Change the search or the filter."
-            return "<tr class=\"empty\"><td colspan=\"6\">\(text)</td></tr>"
+            return "<tr class=\"empty\"><td colspan=\"7\">\(text)</td></tr>"
         }
         return Markup(joining: self.rows.map(Self.row))
     }
 
     private static func row(_ row: StatusSnapshot.DeviceRow) -> Markup {
-        let state: Markup
-        if let value = row.state {
-            let warm: Markup = row.isWarm ? " <small>warm</small>" : ""
-            state = "<span class=\"tag \(value.rawValue)\">\(value.rawValue)</span>\(warm)"
-        } else {
-            state = "<span class=\"tag\">none</span>"
+        let warm: Markup = row.isWarm ? " <small>warm</small>" : ""
+        let state: Markup =
+            switch (row.state, row.trouble) {
+            case (nil, .some): "<span class=\"tag failed\">failing</span>"
+            case (nil, nil): "<span class=\"tag\">none</span>"
+            case (let value?, .some):
+                "<span class=\"tag failed\">failing</span> <span class=\"tag \(value.rawValue)\">\(value.rawValue)</span>"
+            case (let value?, nil): "<span class=\"tag \(value.rawValue)\">\(value.rawValue)</span>\(warm)"
+            }
+        var activity: [Markup] = []
+        if let running = row.running { activity.append("<b>\(running.operation)</b> <bdi>\(running.job)</bdi>") }
+        if let trouble = row.trouble {
+            let attempts: Markup =
+                trouble.failures > 1
+                ? " <small>\(Self.grouped(trouble.failures)) attempts, the last at \(Self.clock(trouble.last))</small>"
+                : ""
+            activity.append("<code>\(trouble.code)</code> <bdi>\(trouble.message)</bdi>\(attempts)")
         }
-        let running: Markup =
-            row.running.map { "<b>\($0.operation)</b> <bdi>\($0.job)</bdi>" } ?? "<span class=\"none\">–</span>"
         return """
             <tr><th scope="row"><bdi>\(row.device)</bdi></th><td>\(state)</td>\
-            <td class="number">\(row.age.map(self.span) ?? "–")</td>\
-            <td class="number">\(row.waiting == 0 ? "–" : self.grouped(row.waiting))</td><td class="job">\(running)</td>\
-            <td class="number">\(row.running.map { self.span($0.age) } ?? "–")</td></tr>
+            <td class="number">\(row.age.map(self.age) ?? "–")</td>\
+            <td class="number">\(row.waiting == 0 ? "–" : self.grouped(row.waiting))</td>\
+            <td class="job">\(activity.isEmpty ? "<span class=\"none\">–</span>" : Self.lines(activity))</td>\
+            <td class="number">\(row.running.map { self.span($0.age) } ?? row.trouble.map { self.age($0.age) } ?? "–")</td>\
+            <td class="number">\(row.running.map { self.left($0.left) } ?? "–")</td></tr>
             """
+    }
+
+    private static func lines(_ parts: [Markup]) -> Markup {
+        Markup(joining: parts.enumerated().map { $0 == 0 ? $1 : "<br>\($1)" })
     }
 
     private var pages: Markup {
@@ -249,27 +308,64 @@ package struct StatusPage: Sendable {
 
     // MARK: Failures and partitions
 
+    private var shownFailures: ArraySlice<RecentFailures.Failure> {
+        self.query.select(self.snapshot.failures).prefix(
+            self.query.search.isEmpty ? Self.maximumFailures : Self.maximumFoundFailures)
+    }
+
+    private var failureCount: Markup {
+        let kept = self.snapshot.failures.count
+        let shown = self.shownFailures.count
+        guard kept > 0, shown > 0 else { return "" }
+        let hint: Markup =
+            self.query.search.isEmpty
+            ? (kept > shown ? "; the search is in all of them" : "") : " that match the search"
+        return "The last \(Self.grouped(shown)) of \(Self.grouped(kept)) that are kept\(hint)"
+    }
+
     private var failures: Markup {
-        guard !self.snapshot.failures.isEmpty else {
-            return "<tr class=\"empty\"><td colspan=\"5\">No task has failed since this worker started.</td></tr>"
+        let failures = self.shownFailures
+        guard !failures.isEmpty else {
+            let text =
+                self.snapshot.failures.isEmpty
+                ? "No task has failed since this worker started." : "None matches the search."
+            return "<tr class=\"empty\"><td colspan=\"5\">\(text)</td></tr>"
         }
         return Markup(
-            joining: self.snapshot.failures.prefix(Self.maximumFailures).map { failure -> Markup in
+            joining: failures.map { failure -> Markup in
                 """
-                <tr><td class="time">\(Timestamp.text(failure.time).dropFirst(11).prefix(8).description)</td>\
-                <th scope="row"><bdi>\(failure.device)</bdi></th><td class="job"><b>\(failure.operation)</b> <bdi>\(failure.job)</bdi></td>\
+                <tr><td class="time">\(Self.moment(failure.time))</td><th scope="row"><bdi>\(failure.device)</bdi></th>\
                 <td><span class="tag \(failure.outcome.rawValue)">\(failure.outcome.rawValue)</span></td>\
-                <td class="reason"><code>\(failure.code)</code> <bdi>\(failure.message)</bdi></td></tr>
+                <td class="reason"><code>\(failure.code)</code> <bdi>\(failure.message)</bdi></td>\
+                <td class="job"><b>\(failure.operation)</b> <bdi>\(failure.job)</bdi></td></tr>
                 """
             })
     }
 
+    /// Day and time, without the year: a worker may run for months.
+    private static func moment(_ milliseconds: Int64) -> Markup {
+        let text = Timestamp.text(milliseconds)
+        return "\(text.dropFirst(5).prefix(5).description) \(text.dropFirst(11).prefix(8).description)"
+    }
+
+    private static func clock(_ milliseconds: Int64) -> String {
+        Timestamp.text(milliseconds).dropFirst(11).prefix(8).description
+    }
+
+    private static func milliseconds(_ date: Date) -> Int64 { Int64(date.timeIntervalSince1970 * 1000) }
+
     private var partitions: Markup {
         guard let execution = self.snapshot.status.execution, !execution.windows.isEmpty else {
-            return "<tr class=\"empty\"><td colspan=\"5\">This worker owns no partition of the task topic.</td></tr>"
+            return "<tr class=\"empty\"><td colspan=\"6\">This worker owns no partition of the task topic.</td></tr>"
         }
+        let lag = self.snapshot.lag.tasks
+        // What needs attention first; most need none, and stay in their order.
+        func urgency(_ window: WorkerStatus.Window) -> (Int, Int64, Int32) {
+            (window.isPaused || window.isDraining ? 0 : 1, -(lag[window.partition] ?? 0), window.partition)
+        }
+        let windows = execution.windows.sorted { urgency($0) < urgency($1) }
         return Markup(
-            joining: execution.windows.prefix(Self.maximumPartitions).map { window -> Markup in
+            joining: windows.prefix(Self.maximumPartitions).map { window -> Markup in
                 let state: Markup =
                     if window.isDraining {
                         "<span class=\"tag closing\">draining</span>"
@@ -281,6 +377,7 @@ package struct StatusPage: Sendable {
                 return """
                     <tr><th scope="row" class="number">\(window.partition)</th><td class="number">\(window.base.map(String.init) ?? "–")</td>\
                     <td class="number">\(Self.grouped(window.span))</td><td class="number">\(Self.grouped(window.unfinished))</td>\
+                    <td class="number">\(lag[window.partition].map { Self.grouped(Int($0)) } ?? "–")</td>\
                     <td>\(state)</td></tr>
                     """
             })
@@ -307,6 +404,14 @@ package struct StatusPage: Sendable {
         let tenths = Int((value * 10).rounded())
         return tenths % 10 == 0 ? String(tenths / 10) : "\(tenths / 10).\(tenths % 10)"
     }
+
+    /// In whole minutes from one minute on: what has been so for long needs no seconds, and a page of it is sent once a minute.
+    static func age(_ duration: Duration) -> String {
+        let seconds = max(0, duration.components.seconds)
+        return (60..<3_600).contains(seconds) ? "\(seconds / 60) min" : self.span(duration)
+    }
+
+    static func left(_ duration: Duration) -> String { duration > .zero ? self.span(duration) : "overdue" }
 
     static func span(_ duration: Duration) -> String {
         let seconds = max(0, duration.components.seconds)

@@ -1,14 +1,16 @@
 import Devices
+import Worker
 
 /// What somebody wants to see of thousands of devices: a search, a filter, an order and a page of the list. A value.
 package struct StatusQuery: Sendable, Hashable {
     package enum Filter: String, Sendable, CaseIterable {
-        case all, work, idle, busy, opening, closing, none
+        case all, work, failing, idle, busy, opening, closing, none
 
         var title: String {
             switch self {
             case .all: "All devices"
             case .work: "With work"
+            case .failing: "Failing"
             case .idle: "Session idle"
             case .busy: "Session busy"
             case .opening: "Session opening"
@@ -19,13 +21,13 @@ package struct StatusQuery: Sendable, Hashable {
     }
 
     package enum Order: String, Sendable, CaseIterable {
-        case name, waiting, running
+        case work, waiting, name
 
         var title: String {
             switch self {
-            case .name: "Name"
+            case .work: "Work, then trouble"
             case .waiting: "Most waiting"
-            case .running: "Longest running"
+            case .name: "Name"
             }
         }
     }
@@ -35,7 +37,7 @@ package struct StatusQuery: Sendable, Hashable {
 
     package var search = ""
     package var filter = Filter.all
-    package var order = Order.name
+    package var order = Order.work
     /// From 1.
     package var page = 1
 
@@ -48,7 +50,7 @@ package struct StatusQuery: Sendable, Hashable {
             // Forms write spaces so (URL Standard, application/x-www-form-urlencoded); no device's name holds a plus sign.
             case "q": self.search = String(value.replacing("+", with: " ").prefix(Self.maximumSearch))
             case "show": self.filter = Filter(rawValue: String(value)) ?? .all
-            case "order": self.order = Order(rawValue: String(value)) ?? .name
+            case "order": self.order = Order(rawValue: String(value)) ?? .work
             case "page": self.page = max(1, Int(value) ?? 1)
             default: break
             }
@@ -61,18 +63,41 @@ package struct StatusQuery: Sendable, Hashable {
     ) {
         let search = self.search.lowercased()
         var rows = devices.filter { row in
-            self.shows(row)
-                && (search.isEmpty || row.device.lowercased().contains(search)
-                    || row.running?.job.lowercased().contains(search) ?? false)
+            self.shows(row) && Self.holds(search, row.device, row.running?.job, row.trouble?.code)
         }
         switch self.order {
         case .name: break
         case .waiting: rows.sort { ($1.waiting, $0.device) < ($0.waiting, $1.device) }
-        case .running:
-            rows.sort { ($1.running?.age ?? .zero, $0.device) < ($0.running?.age ?? .zero, $1.device) }
+        case .work:
+            // Most do nothing, and stand in the order of their names already.
+            let stirring = rows.filter { Self.rank($0) < 3 }.sorted {
+                let (left, right) = (Self.rank($0), Self.rank($1))
+                guard left == right, left == 0 else { return (left, $0.device) < (right, $1.device) }
+                let (older, younger) = ($0.running?.age ?? .zero, $1.running?.age ?? .zero)
+                return (younger, $1.waiting, $0.device) < (older, $0.waiting, $1.device)
+            }
+            rows = stirring + rows.filter { Self.rank($0) == 3 }
         }
         let first = (self.page(of: rows.count) - 1) * Self.pageSize
         return (rows[first..<min(first + Self.pageSize, rows.count)], rows.count)
+    }
+
+    /// The failures that the search is after.
+    package func select(_ failures: [RecentFailures.Failure]) -> [RecentFailures.Failure] {
+        let search = self.search.lowercased()
+        return search.isEmpty ? failures : failures.filter { Self.holds(search, $0.device, $0.job, $0.code) }
+    }
+
+    /// - Parameter search: in lower case; nothing is in everything.
+    private static func holds(_ search: String, _ texts: String?...) -> Bool {
+        search.isEmpty || texts.contains { $0?.lowercased().contains(search) ?? false }
+    }
+
+    /// What somebody who looks for trouble wants to see first: work, then devices that can't be logged in to, then sessions that come and go.
+    private static func rank(_ row: StatusSnapshot.DeviceRow) -> Int {
+        if row.running != nil || row.waiting > 0 { return 0 }
+        if row.isFailing { return 1 }
+        return row.state == .idle || row.state == .busy ? 3 : 2
     }
 
     /// The page that there is, where there are fewer than asked for.
@@ -84,6 +109,7 @@ package struct StatusQuery: Sendable, Hashable {
         switch self.filter {
         case .all: true
         case .work: row.running != nil || row.waiting > 0
+        case .failing: row.isFailing
         case .idle: row.state == .idle
         case .busy: row.state == .busy
         case .opening: row.state == .opening || row.state == .waiting

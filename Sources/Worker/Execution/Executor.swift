@@ -129,9 +129,16 @@ final class Executor: KafkaConsumerDelegate {
                 windowLimit: self.windowLimit,
                 unacknowledged: partitions.reduce(0) { $0 + $1.value.unacknowledged },
                 hasUncommitted: partitions.contains { $0.value.ledger.isDirty },
-                sinceCommit: .now - state.lastCommit
+                sinceCommit: .now - state.lastCommit,
+                mayStart: partitions.isEmpty || state.membership.mayStart(.now)
             )
         }
+    }
+
+    /// Tells whether a device is at home on one of this worker's partitions now.
+    var ownership: (String) -> Bool {
+        let (homes, ours) = self.state.withLockedValue { ($0.homes, Set($0.partitions.keys.map(\.partition))) }
+        return { homes.home(of: $0).map(ours.contains) ?? false }
     }
 
     /// Devices with a task that waits or runs.

@@ -116,7 +116,7 @@ struct TaskRunner: Sendable {
                 // Another user's session: opened for this task alone, and never the one that other jobs use.
                 let credential = try self.credential(chosen, of: task)
                 outcome = try await self.client.withTemporarySession(for: device, credential: credential) { session in
-                    trace?.record("login", .client, from: start)
+                    trace?.record("login", .client, from: start, attributes: TaskTrace.address(of: device))
                     hasSession = true
                     return await self.perform(
                         on: session, wasOpen: false, run: &run, files: &files, confirm: confirm, begin: begin)
@@ -124,7 +124,9 @@ struct TaskRunner: Sendable {
             } else {
                 let wasOpen = self.client.hasSession(device.name)
                 outcome = try await self.client.withSession(for: device) { session in
-                    if !wasOpen { trace?.record("login", .client, from: start) }
+                    if !wasOpen {
+                        trace?.record("login", .client, from: start, attributes: TaskTrace.address(of: device))
+                    }
                     hasSession = true
                     let outcome = await self.perform(
                         on: session, wasOpen: wasOpen, run: &run, files: &files, confirm: confirm, begin: begin)
@@ -133,7 +135,10 @@ struct TaskRunner: Sendable {
                 }
             }
         } catch let error as DeviceError {
-            if !hasSession { trace?.record("login", .client, from: start, error: error.description) }
+            if !hasSession {
+                trace?.record(
+                    "login", .client, from: start, error: error.description, attributes: TaskTrace.address(of: device))
+            }
             throw .device(error)
         } catch {
             throw .device(DeviceError(code: "internal", message: "\(device.name): an unforeseen error: \(error)"))

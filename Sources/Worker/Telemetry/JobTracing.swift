@@ -1,3 +1,4 @@
+import Devices
 import Jobs
 import Kafka
 import Tracing
@@ -16,6 +17,7 @@ struct JobTracing: Sendable {
         span.updateAttributes { attributes in
             attributes["messaging.system"] = "kafka"
             attributes["messaging.operation.type"] = "process"
+            attributes["messaging.operation.name"] = "route"
             attributes["messaging.destination.name"] = record.topicPartition.topic
             attributes["messaging.destination.partition.id"] = String(record.topicPartition.partition)
             attributes["messaging.kafka.offset"] = record.offset
@@ -34,6 +36,7 @@ struct JobTracing: Sendable {
             span.updateAttributes { attributes in
                 attributes["messaging.system"] = "kafka"
                 attributes["messaging.operation.type"] = "process"
+                attributes["messaging.operation.name"] = "execute"
                 attributes["messaging.destination.name"] = partition.topic
                 attributes["messaging.destination.partition.id"] = String(partition.partition)
                 attributes["messaging.kafka.offset"] = offset
@@ -89,6 +92,11 @@ struct TaskTrace: Sendable {
             child.setStatus(SpanStatus(code: .error, message: error.message))
         }
         child.end(at: self.clock.time(end))
+    }
+
+    /// Of what a client's span talks to (OpenTelemetry semantic conventions, "Server attributes").
+    static func address(of device: Device) -> SpanAttributes {
+        ["server.address": .string(device.host), "server.port": .int64(Int64(device.port))]
     }
 
     func end(_ result: DeviceResult) {

@@ -34,7 +34,12 @@ package final class RecentFailures: Sendable {
     static let capacity = 200
     private static let maximumMessage = 300
 
-    private let failures = NIOLockedValueBox<Deque<Failure>>([])
+    private struct State: Sendable {
+        var failures: Deque<Failure> = []
+        var counts: [Outcome: Int] = [:]
+    }
+
+    private let state = NIOLockedValueBox(State())
 
     func note(_ result: DeviceResult, of task: DeviceTask) {
         guard result.outcome != .succeeded else { return }
@@ -47,12 +52,16 @@ package final class RecentFailures: Sendable {
             code: result.error?.code ?? "",
             message: String((result.error?.message ?? "").prefix(Self.maximumMessage))
         )
-        self.failures.withLockedValue { failures in
-            if failures.count == Self.capacity { failures.removeFirst() }
-            failures.append(failure)
+        self.state.withLockedValue { state in
+            if state.failures.count == Self.capacity { state.failures.removeFirst() }
+            state.failures.append(failure)
+            state.counts[result.outcome, default: 0] += 1
         }
     }
 
     /// The latest first.
-    package var latest: [Failure] { self.failures.withLockedValue { $0.reversed() } }
+    package var latest: [Failure] { self.state.withLockedValue { $0.failures.reversed() } }
+
+    /// How many there were of each outcome since the worker started.
+    package var counts: [Outcome: Int] { self.state.withLockedValue { $0.counts } }
 }

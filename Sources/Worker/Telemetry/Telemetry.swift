@@ -7,6 +7,7 @@ package struct Telemetry: Sendable {
     /// `nil`: nothing is traced, and trace headers are passed on as they came.
     let tracing: JobTracing?
     let failures = RecentFailures()
+    let troubles = DeviceTroubles()
 
     /// - Parameters:
     ///   - metrics: who counts; by default, whoever the process has set up.

@@ -36,6 +36,8 @@ final class WorkerMetrics: Sendable {
     private let handshakeDuration: Timer
     private let loginWaited: Timer
     private let events: [String: Counter]
+    private let changedInventories: Counter
+    private let refusedInventories: Counter
 
     // Kafka.
     let commitDuration: Timer
@@ -89,6 +91,9 @@ final class WorkerMetrics: Sendable {
         self.events = Dictionary(
             uniqueKeysWithValues: DeviceEvent.names.map { ($0, counter("tether_device_events_total", ("event", $0))) })
 
+        self.changedInventories = counter("tether_inventory_reads_total", ("result", "changed"))
+        self.refusedInventories = counter("tether_inventory_reads_total", ("result", "refused"))
+
         self.commitDuration = timer("tether_commit_duration_seconds")
         self.failedCommits = counter("tether_commit_failures_total")
         self.drainDuration = timer("tether_drain_duration_seconds")
@@ -133,6 +138,13 @@ final class WorkerMetrics: Sendable {
         guard report.error == nil else { return }
         if let elapsed = report.elapsed { self.loginDuration.record(duration: elapsed) }
         if let handshake = report.handshake { self.handshakeDuration.record(duration: handshake) }
+    }
+
+    func inventoryRead(_ news: InventoryNews) {
+        switch news {
+        case .changed: self.changedInventories.increment()
+        case .refused: self.refusedInventories.increment()
+        }
     }
 
     func happened(_ event: DeviceEvent) { self.events[event.name]?.increment() }

@@ -91,7 +91,7 @@ package final class TetherWorker: Service {
                     ? "\(configuration.topics.prefix).executor.\(configuration.name)" : nil,
                 logger: logger
             )
-            let delegate = Executor(
+            let delegate = try Executor(
                 configuration: configuration, client: devices, producer: producer, telemetry: telemetry, logger: logger)
             self.executor = (delegate, try consumer(.execute, of: [configuration.topics.tasks], delegate), producer)
             devices.setWriteGuard { [weak delegate] in delegate?.maySend ?? false }

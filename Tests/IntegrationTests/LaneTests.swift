@@ -22,6 +22,54 @@ extension Integration {
             }
         }
 
+        @Test("what stands so far behind an unfinished task that no commit could tell of both waits for it")
+        func beyondWindow() async throws {
+            try await Fleet.with(devices: 16) { fleet in
+                let home = fleet.home(of: fleet.devices[0].name)
+                let other = try #require(fleet.devices.dropFirst().first { fleet.home(of: $0.name) == home })
+                let slow = fleet.devices[0]
+                slow.setFault(.hangAfterLogin)
+                let worker = try await fleet.startWorkers("worker")[0]
+                try await fleet.writeTask("show clock", effect: .read, job: "slow", device: slow.name, partition: home)
+                try await until("the device is logged in to") { slow.counters.logins == 1 }
+                try await fleet.writeAborted(8_192, to: fleet.topics.tasks, partition: home)
+                try await fleet.writeTask(
+                    "lab output 1", effect: .change, job: "behind", device: other.name, partition: home)
+                try await until("the partition is paused") {
+                    worker.status.execution?.windows.first { $0.partition == home }?.isPaused == true
+                }
+                #expect(worker.status.execution?.takenTasks == 1)
+                slow.setFault(nil)
+                slow.dropConnections()
+                for job in ["slow", "behind"] {
+                    #expect(try await fleet.replies.result(of: job).outcome == .succeeded)
+                }
+            }
+        }
+
+        @Test("tasks whose records are large pause their partition before there are many, and all run in the end")
+        func largeTasks() async throws {
+            try await Fleet.with { fleet in
+                let worker = try await fleet.startWorkers("worker") { $0.windowBytes = 20_000 }[0]
+                fleet.device.setFault(.hangAfterLogin)
+                let home = fleet.home(of: fleet.device.name)
+                let labels = Dictionary(
+                    uniqueKeysWithValues: (0..<5).map { ("label-\($0)", String(repeating: "x", count: 1_000)) })
+                for number in 1...12 {
+                    try await fleet.submit(
+                        Job(
+                            id: "job-\(number)", targets: [fleet.device.name], operation: .run([Command("show clock")]),
+                            labels: labels))
+                }
+                try await until("the partition is paused") {
+                    worker.status.execution?.windows.first { $0.partition == home }?.isPaused == true
+                }
+                fleet.device.setFault(nil)
+                fleet.device.dropConnections()
+                try await fleet.replies.read("12 results") { _ in try fleet.replies.results().count >= 12 }
+            }
+        }
+
         @Test("a device that never answers delays no other; its tasks expire at their deadlines, the waiting ones too")
         func mute() async throws {
             try await Fleet.with(devices: 8) { fleet in

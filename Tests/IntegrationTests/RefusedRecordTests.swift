@@ -39,6 +39,51 @@ extension Integration {
             }
         }
 
+        @Test("records that are too large to be kept with their reason stop neither a router nor an executor")
+        func largeLetters() async throws {
+            try await Fleet.with { fleet in
+                let headers = [KafkaHeader("large", [UInt8](repeating: 1, count: 499_000))]
+                let value = [UInt8](repeating: UInt8(ascii: "{"), count: 500_700)
+                try await fleet.write(value, to: fleet.topics.jobs, partition: 0, headers: headers)
+                try await fleet.write(
+                    value, to: fleet.topics.tasks, partition: fleet.home(of: "dev-0001"), headers: headers)
+                try await fleet.startWorkers("worker")
+                try await fleet.submit(
+                    Job(id: "good", targets: ["dev-0001"], operation: .run([Command("show clock")])), partition: 0)
+                #expect(try await fleet.replies.result(of: "good").outcome == .succeeded)
+                try await fleet.deadLetters.read("dead letters") { $0.count >= 2 }
+                for letter in fleet.deadLetters.records {
+                    #expect(letter.text("tether-error-code") == "job.undecodable")
+                    #expect(letter.text("tether-value-kept") == "false" && letter.value == nil)
+                }
+            }
+        }
+
+        @Test("a job whose records don't fit under the limit is refused, and the jobs behind it run")
+        func tooLarge() async throws {
+            try await Fleet.with { fleet in
+                let labels = Dictionary(
+                    uniqueKeysWithValues: (0..<40).map { ("label-\($0)", String(repeating: "x", count: 1_000)) })
+                let nowhere = (0..<500).map { "a-device-that-nobody-knows-\($0)" }
+                let run = Jobs.Operation.run([Command("show clock")])
+                // The refusal fits; then one that is as large itself.
+                try await fleet.submit(Job(id: "many", targets: nowhere, operation: run), partition: 0)
+                try await fleet.submit(
+                    Job(id: "labelled", targets: ["dev-0001"], operation: run, labels: labels), partition: 0)
+                try await fleet.submit(Job(id: "good", targets: ["dev-0001"], operation: run), partition: 0)
+                try await fleet.startWorkers("worker") { $0.kafka.properties["message.max.bytes"] = "12000" }
+                #expect(try await fleet.replies.result(of: "good").outcome == .succeeded)
+                try await fleet.deadLetters.read("dead letters") { $0.count >= 2 }
+                let codes = fleet.deadLetters.records.map { $0.text("tether-error-code") }
+                #expect(codes == ["job.too_large", "job.too_large"])
+                let rejected = try fleet.replies.replies.compactMap {
+                    if case .rejected(let rejected) = $0.reply { rejected.job } else { nil }
+                }
+                #expect(rejected == ["many"])
+                #expect(try fleet.replies.results().map(\.job) == ["good"])
+            }
+        }
+
         /// The dead letters are exactly these keys and values, from the first offsets of one partition.
         private func expectDeadLetters(
             _ fleet: Fleet, from origin: TopicPartition, _ expected: [(key: String, value: [UInt8]?)]

@@ -24,12 +24,14 @@ struct ConfigurationTests {
     @Test(
         "properties that a promise rests on can't be replaced",
         arguments: [
-            "enable.auto.commit", "enable.auto.offset.store", "enable.idempotence", "isolation.level", "group.id",
-            "transactional.id", "metadata.broker.list",
+            ("enable.auto.commit", "true"), ("enable.auto.offset.store", "true"), ("enable.idempotence", "true"),
+            ("isolation.level", "read_committed"), ("group.id", "mine"), ("transactional.id", "mine"),
+            ("metadata.broker.list", "127.0.0.1:1"), ("session.timeout.ms", "10000"), ("auto.offset.reset", "latest"),
+            ("partitioner", "random"), ("delivery.report.only.error", "true"),
         ]
     )
-    func protected(name: String) throws {
-        let error = try #require(self.opening([name: "true"]))
+    func protected(name: String, value: String) throws {
+        let error = try #require(self.opening([name: value]))
         #expect(error.code == "kafka.invalid_config")
         #expect(error.message.contains("`\(name)`"))
     }
@@ -54,7 +56,7 @@ struct ConfigurationTests {
 
     @Test("the user's properties win over Tether's own")
     func userWins() throws {
-        #expect(self.opening(["linger.ms": "50", "compression.type": "lz4", "session.timeout.ms": "7000"]) == nil)
+        #expect(self.opening(["linger.ms": "50", "compression.type": "lz4", "socket.timeout.ms": "7000"]) == nil)
         // The aliases of one setting, too: the library would refuse a batch of -1.
         #expect(self.opening(["batch.num.messages": "-1"])?.code == "kafka.invalid_config")
     }

@@ -21,8 +21,9 @@ struct ConsumerTests {
                 #expect(first.values == (0..<10).map(String.init))
                 #expect(first.assigned == [.init(self.partition, offset: nil)])
                 #expect(consumer.assignment == [self.partition])
-                let marks = try #require(consumer.watermarks(of: self.partition))
-                #expect(marks == (0, 10))
+                let partition = self.partition
+                let ranges = try await blocking { try consumer.logRanges(of: [partition]) }
+                #expect(ranges == [partition: 0..<10])
                 try await consumer.commit([.init(self.partition, offset: 3)])
                 try await consumer.commit([.init(self.partition, offset: 4, metadata: metadata)])
             }

@@ -33,6 +33,16 @@ struct AcceptedJobsTests {
         #expect(jobs.job("late", now: 40_000) != nil && jobs.job("3", now: 40_000) == nil)
     }
 
+    @Test("what a requester added to a job isn't kept with its id")
+    func bare() {
+        var jobs = AcceptedJobs(window: .seconds(10), maximum: 3)
+        var job = self.job("j")
+        job.labels = ["a": "b"]
+        job.echo = [EchoedHeader("c", [1])]
+        jobs.take(job, at: 0, now: 0)
+        #expect(jobs.job("j", now: 0) == self.job("j"))
+    }
+
     @Test("past the maximum the oldest is forgotten; a window of zero remembers nothing")
     func bounds() {
         var jobs = AcceptedJobs(window: .seconds(10), maximum: 3)

@@ -56,6 +56,20 @@ struct JobLedgerTests {
         #expect(self.due(ledger).isEmpty && ledger.openCount == 0)
     }
 
+    @Test("twenty thousand jobs that end at once are settled in no time")
+    func many() {
+        let jobs = (0..<20_000).map { "job-\($0)" }
+        var ledger = Self.ledger(jobs.flatMap { [Self.accepted($0, tasks: 1), Self.ended($0, 0)] })
+        let elapsed = ContinuousClock().measure {
+            while ledger.openCount > 0 {
+                let endings = ledger.due(now: 10_000, grace: 1_000, maximum: 1_000)
+                #expect(endings.count == 1_000)
+                for ending in endings { ledger.settle(ending.job.job) }
+            }
+        }
+        #expect(elapsed < .seconds(5))
+    }
+
     @Test("a task that ended twice counts once, with the outcome that came first")
     func duplicates() {
         let ledger = Self.ledger([

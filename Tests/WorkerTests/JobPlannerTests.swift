@@ -178,6 +178,27 @@ import Testing
             ])
     }
 
+    @Test(
+        "no dead letter is too large for its topic, whatever the record's key, value and headers are",
+        arguments: [(0, 600_000, 420_000), (500_000, 400_000, 300_000), (0, 880_000, 200_000), (10, 10, 1_040_000)])
+    func largeDeadLetters(key: Int, value: Int, header: Int) {
+        var record = self.record("{")
+        record.key = [UInt8](repeating: 1, count: key)
+        record.value = [UInt8](repeating: 1, count: value)
+        record.headers = [KafkaHeader("a", "b"), KafkaHeader("large", [UInt8](repeating: 1, count: header))]
+        let reply = ProducerRecord(topic: "mine", key: record.key, value: record.value, headers: record.headers)
+        let letters = [
+            DeadLetter.record(for: record, topic: "letters", code: "job.undecodable", reason: "not JSON"),
+            DeadLetter.undeliverable(
+                reply, topic: "letters", task: TopicPartition("tasks", 5), offset: 8, reason: "too large"),
+        ]
+        for letter in letters {
+            #expect(Self.size(letter) <= 1_000_000)
+            #expect(letter.headers.contains { $0.name == "tether-error-message" })
+            #expect(letter.headers.contains { $0.name == "tether-origin-offset" })
+        }
+    }
+
     @Test("a job that is wrong but names itself is answered as well")
     func invalidButNamed() throws {
         let records = try self.plan(#"{"id":"j","targets":[],"operation":{"type":"probe"},"reply_to":"mine"}"#)
@@ -262,6 +283,49 @@ import Testing
         #expect(rejected.error.code == "job.too_large" && rejected.error.message.contains("3 devices"))
     }
 
+    /// One record that can't be written would hold up the whole transaction, and every job behind it.
+    @Test(
+        "whatever a job asks to have repeated, every record of its plan can be written",
+        arguments: [["r1"], ["nope"], ["r1", "nope"]])
+    func largeEcho(targets: [String]) throws {
+        let names = targets.map { "\"\($0)\"" }.joined(separator: ",")
+        for size in [100_000, 700_000, 735_000, 800_000, 1_040_000] {
+            let records = try self.plan(
+                #"{"id":"j","targets":[\#(names)],"operation":{"type":"probe"}}"#,
+                headers: [KafkaHeader("correlation-id", [UInt8](repeating: 1, count: size))])
+            #expect(records.allSatisfy { Self.size($0) <= 1_000_000 }, "\(size): \(records.map(Self.size))")
+        }
+    }
+
+    @Test("a task just under the limit can be written, one just over it makes the job too large")
+    func largeTask() throws {
+        func records(_ lines: Int) throws -> [ProducerRecord] {
+            let text = String(repeating: #"\n"#, count: lines)
+            return try self.plan(#"{"id":"j","targets":["r1"],"operation":{"type":"configure","text":"\#(text)"}}"#)
+        }
+        let overhead = try Self.size(#require(records(400_000).last)) - 800_000
+        for excess in [-300, -120, -60, -20, 0, 20, 100] {
+            let records = try records((1_000_000 - overhead + excess) / 2)
+            #expect(records.allSatisfy { Self.size($0) <= 1_000_000 }, "\(excess): \(records.map(Self.size))")
+        }
+    }
+
+    @Test("refusals of single targets count against what a job may come to")
+    func largeRefusals() throws {
+        let targets = (0..<1_000).map { "\"nope-\($0)\"" }.joined(separator: ",")
+        let label = String(repeating: "x", count: 1_000)
+        let records = try self.plan(
+            #"{"id":"j","targets":[\#(targets)],"operation":{"type":"probe"},"labels":{"a":"\#(label)"}}"#,
+            planner: self.planner(maximumFanOutBytes: 500_000))
+        #expect(records.map(\.topic) == ["tether.dead-letters", "tether.results"])
+    }
+
+    /// What a broker and librdkafka count of a record, at most.
+    private static func size(_ record: ProducerRecord) -> Int {
+        record.headers.reduce((record.key?.count ?? 0) + (record.value?.count ?? 0) + 100) {
+            $0 + $1.name.utf8.count + ($1.value?.count ?? 0) + 10
+        }
+    }
     @Test("a job that would fan out to too many bytes is refused whole")
     func tooLarge() throws {
         let records = try self.plan(

@@ -95,6 +95,37 @@ import Testing
         #expect(end.offset == 8)
     }
 
+    @Test("a change behind a hole in the log that is wider than the window is still noted as begun")
+    func wideGap() throws {
+        // Offsets of an aborted fan-out, or of records that retention has removed, never come.
+        var ledger = PartitionLedger(committed: 5, metadata: nil, logEnd: 40_000)
+        expectAdmission(of: 30_000, by: &ledger, .run(mayHaveRun: false))
+        ledger.begin(30_000)
+        let commit = try taken(&ledger)
+        var next = PartitionLedger(
+            committed: commit.offset, metadata: LedgerMetadata(commit.metadata.text), logEnd: 40_000)
+        expectAdmission(of: 30_000, by: &next, .begunBefore)
+    }
+
+    @Test("what lies beyond the window of the lowest unfinished task waits until that one has ended")
+    func beyondWindow() throws {
+        let window = Int64(LedgerMetadata.maximumWindow)
+        var ledger = PartitionLedger(committed: 5, metadata: nil, logEnd: 5)
+        #expect(!ledger.isBeyondWindow(.max))
+        expectAdmission(of: 5, by: &ledger, .run(mayHaveRun: false))
+        #expect(ledger.isBeyondWindow(5 + window) && ledger.isBeyondWindow(.max))
+        #expect(!ledger.isBeyondWindow(4 + window) && !ledger.isBeyondWindow(0))
+        // The last one within it can still be told of.
+        expectAdmission(of: 4 + window, by: &ledger, .run(mayHaveRun: false))
+        ledger.begin(4 + window)
+        let commit = try taken(&ledger)
+        #expect(commit.offset == 5 && LedgerMetadata(commit.metadata.text)?.isBegun(Int(window) - 1) == true)
+        ledger.finish(5)
+        #expect(!ledger.isBeyondWindow(5 + window))
+        ledger.finish(4 + window)
+        #expect(!ledger.isBeyondWindow(.max))
+    }
+
     @Test("a map isn't believed past the log's end: those offsets belong to new records")
     func truncatedTail() throws {
         var metadata = LedgerMetadata()

@@ -30,6 +30,8 @@ package enum HeaderName {
 
     // MARK: Of a dead letter
 
+    /// Whether key, value and headers are the record's own: `true` or `false`.
+    package static let deadLetterKept = "tether-value-kept"
     /// An ``ErrorCode``.
     package static let deadLetterCode = "tether-error-code"
     /// The reason, as a sentence.
@@ -39,4 +41,10 @@ package enum HeaderName {
     package static let deadLetterPartition = "tether-origin-partition"
     package static let deadLetterOffset = "tether-origin-offset"
     package static let deadLetterTimestamp = "tether-origin-timestamp"
+
+    /// In the order in which they are written.
+    package static let ofDeadLetters = [
+        deadLetterKept, deadLetterCode, deadLetterMessage, deadLetterTopic, deadLetterPartition, deadLetterOffset,
+        deadLetterTimestamp,
+    ]
 }

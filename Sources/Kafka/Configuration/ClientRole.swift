@@ -111,6 +111,11 @@ enum ClientRole: Sendable {
         "bootstrap.servers": "it has a setting of its own",
         "metadata.broker.list": "it has a setting of its own",
         "client.id": "it has a setting of its own",
+        // By this one a worker knows when it may have been replaced: what the group goes by must be the same.
+        "session.timeout.ms": "it has a setting of its own",
+        "auto.offset.reset": "what nobody has seen yet must be read, not skipped",
+        "partitioner": "records of one key must be on one partition, whoever writes them",
+        "delivery.report.only.error": "what is done depends on acknowledgements",
         "group.id": "it has a setting of its own",
         "group.instance.id": "it has a setting of its own",
         "transactional.id": "it has a setting of its own",

@@ -4,8 +4,8 @@ package struct KafkaConfiguration: Sendable, Hashable {
     package var bootstrapServers: String
     package var clientID: String
     /// librdkafka properties (CONFIGURATION.md of the library). They win over Tether's own settings, except those that a
-    /// promise rests on (`enable.auto.commit`, `enable.auto.offset.store`, `enable.idempotence`, `isolation.level`) and those that have
-    /// a parameter of their own (`bootstrap.servers`, `client.id`, `group.id`, `group.instance.id`, `transactional.id`): setting one of these is an error.
+    /// promise rests on (`enable.auto.commit`, `enable.idempotence`, `isolation.level`, …) and those that have a parameter of their own
+    /// (`bootstrap.servers`, `group.id`, `session.timeout.ms`, …): setting one of these is an error.
     package var properties: [String: String]
     package var security: KafkaSecurity
     /// How often consumers and producers count what they do (`statistics.interval.ms`); `nil`: never.

@@ -122,16 +122,8 @@ package final class KafkaConsumer: Sendable {
         try self.client.seek(offsets)
     }
 
-    /// Asks the partitions' leaders for the end of each log: the next offset to be written. Blocks.
+    /// Asks the partitions' leaders for the lowest offset of each log, and for its end: the next offset to be written. Blocks.
     /// - Throws: `kafka.timed_out`, `kafka.unknown_topic_or_part`, …
-    package func logEnds(
-        of partitions: [TopicPartition],
-        timeout: Duration = .seconds(10)
-    ) throws(KafkaError) -> [TopicPartition: Int64] {
-        try self.client.logRanges(of: partitions, timeout: timeout).mapValues(\.upperBound)
-    }
-
-    /// The same, with the lowest offset that each log still has.
     package func logRanges(
         of partitions: [TopicPartition],
         timeout: Duration = .seconds(10)
@@ -163,9 +155,4 @@ package final class KafkaConsumer: Sendable {
 
     /// What librdkafka has counted, as of the last interval; `nil` without ``KafkaConfiguration/statisticsInterval``.
     package var statistics: KafkaStatistics? { self.client.statistics.latest }
-
-    /// The low and high watermark as last seen by fetches (no request).
-    package func watermarks(of partition: TopicPartition) -> (low: Int64, high: Int64)? {
-        self.client.watermarks(of: partition)
-    }
 }

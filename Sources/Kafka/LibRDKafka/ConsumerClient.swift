@@ -203,16 +203,6 @@ final class ConsumerClient: Sendable {
             return list.committedOffsets
         }
     }
-
-    func watermarks(of partition: TopicPartition) -> (low: Int64, high: Int64)? {
-        var low: Int64 = 0
-        var high: Int64 = 0
-        let code = try? self.handle.use { client throws(KafkaError) in
-            rd_kafka_get_watermark_offsets(client, partition.topic, partition.partition, &low, &high)
-        }
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
-        return (max(0, low), high)
-    }
 }
 
 /// Leads from librdkafka's callbacks to the loop that is polling.

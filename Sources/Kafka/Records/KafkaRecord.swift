@@ -80,6 +80,20 @@ package struct ProducerRecord: Sendable, Hashable {
     }
 }
 
+extension ProducerRecord {
+    /// How large a record may be with librdkafka's own setting (`message.max.bytes`); brokers take a little more by default (`max.message.bytes`).
+    package static let maximumSize = 1_000_000
+
+    /// What counts against that limit, at most: with the overhead of version 2 of the message format.
+    package var size: Int {
+        self.headers.reduce((self.key?.count ?? 0) + (self.value?.count ?? 0) + 100) { $0 + $1.size }
+    }
+}
+
+extension KafkaHeader {
+    package var size: Int { self.name.utf8.count + (self.value?.count ?? 0) + 10 }
+}
+
 /// An offset to commit, or as committed, with its metadata string.
 package struct CommittedOffset: Sendable, Hashable {
     package var topicPartition: TopicPartition

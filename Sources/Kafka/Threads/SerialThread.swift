@@ -1,7 +1,7 @@
 /// One thread that runs blocking calls one after the other for asynchronous callers.
 ///
 /// Each queued call has a caller that waits for it, so the queue is as long as there are callers, never longer.
-final class SerialThread: Sendable {
+package final class SerialThread: Sendable {
     private struct State: Sendable {
         var calls: [@Sendable () -> Void] = []
         var isStopping = false
@@ -9,7 +9,7 @@ final class SerialThread: Sendable {
     private let state = Monitor(State())
 
     /// - Parameter idle: runs about once a second while there is nothing else to do.
-    init(name: String, idle: @escaping @Sendable () -> Void = {}) throws(KafkaError) {
+    package init(name: String, idle: @escaping @Sendable () -> Void = {}) throws(KafkaError) {
         let state = self.state
         try OwnThread.start(name: name) {
             while true {
@@ -32,7 +32,7 @@ final class SerialThread: Sendable {
     }
 
     /// Runs `body` on the thread and waits for it. A cancelled caller returns at once with `kafka.cancelled`; `body` runs to its end all the same.
-    func run<Value: Sendable>(
+    package func run<Value: Sendable>(
         _ body: @escaping @Sendable () throws(KafkaError) -> Value
     ) async throws(KafkaError) -> Value {
         let answer = Answer<Value>()
@@ -40,7 +40,7 @@ final class SerialThread: Sendable {
     }
 
     /// The same, but a cancelled caller still waits for the answer: `cancelled` is called to shorten what `body` does.
-    func runToEnd<Value: Sendable>(
+    package func runToEnd<Value: Sendable>(
         cancelled: @escaping @Sendable () -> Void,
         _ body: @escaping @Sendable () throws(KafkaError) -> Value
     ) async throws(KafkaError) -> Value {
@@ -72,7 +72,7 @@ final class SerialThread: Sendable {
     }
 
     /// Ends the thread after the calls that are queued already; later calls fail with `kafka.closed`. Returns at once.
-    func stop() {
+    package func stop() {
         self.state.update { $0.isStopping = true }
     }
 }

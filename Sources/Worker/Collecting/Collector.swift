@@ -13,6 +13,8 @@ final class Collector: KafkaConsumerDelegate {
         var ledgers: [TopicPartition: JobLedger] = [:]
         /// Partitions whose mark is still to be written.
         var unmarked: [TopicPartition: String] = [:]
+        /// `finished` replies that their topic didn't take for what they are, by the offset of their job's first record.
+        var unwritable: [TopicPartition: [Int64: KafkaError]] = [:]
         var failure: KafkaError?
         var finishedJobs = 0
         var restsUntil: ContinuousClock.Instant = .now
@@ -82,6 +84,7 @@ final class Collector: KafkaConsumerDelegate {
             for partition in partitions {
                 state.ledgers[partition] = nil
                 state.unmarked[partition] = nil
+                state.unwritable[partition] = nil
             }
         }
     }
@@ -132,6 +135,7 @@ final class Collector: KafkaConsumerDelegate {
         guard self.state.withLockedValue({ $0.restsUntil <= .now && $0.failure == nil }) else { return }
         let work = self.work()
         guard !work.marks.isEmpty || !work.endings.isEmpty || (commits && !work.offsets.isEmpty) else { return }
+        let failures = RecordFailures()
         do {
             let replies = try self.replies(of: work)
             try self.producer.transact { () throws(KafkaError) in
@@ -140,7 +144,7 @@ final class Collector: KafkaConsumerDelegate {
                         JobProgress.mark(id: mark).record(
                             topic: partition.topic, key: nil, partition: partition.partition))
                 }
-                for reply in replies { try self.replyTopics.send(reply) }
+                for (index, reply) in replies.enumerated() { try self.replyTopics.send(reply, index, failures) }
                 try self.producer.sendOffsets(work.offsets, of: consumer)
             }
             self.done(work)
@@ -154,7 +158,14 @@ final class Collector: KafkaConsumerDelegate {
         } catch {
             // Nothing of it was written; it is all still due.
             self.logger.warning("a step of collecting is taken again", metadata: ["error": "\(error)"])
-            self.state.withLockedValue { $0.restsUntil = .now + Self.pauseAfterFailure }
+            self.state.withLockedValue { state in
+                state.restsUntil = .now + Self.pauseAfterFailure
+                // Each has its note behind it.
+                for (index, error) in failures.all {
+                    let (partition, ending) = work.endings[index / 2]
+                    state.unwritable[partition, default: [:]][ending.offset] = error
+                }
+            }
         }
     }
 
@@ -184,7 +195,10 @@ final class Collector: KafkaConsumerDelegate {
             for (partition, mark) in work.marks where state.unmarked[partition] == mark {
                 state.unmarked[partition] = nil
             }
-            for (partition, ending) in work.endings { state.ledgers[partition]?.settle(ending.job.job) }
+            for (partition, ending) in work.endings {
+                state.ledgers[partition]?.settle(ending.job.job)
+                state.unwritable[partition]?[ending.offset] = nil
+            }
             for offset in work.offsets {
                 if let value = offset.offset { state.ledgers[offset.topicPartition]?.committed(value) }
             }
@@ -195,6 +209,7 @@ final class Collector: KafkaConsumerDelegate {
     /// The `finished` replies, each with its note for the log.
     private func replies(of work: Work) throws(KafkaError) -> [ProducerRecord] {
         var records: [ProducerRecord] = []
+        let unwritable = self.state.withLockedValue { $0.unwritable }
         for (partition, ending) in work.endings {
             let job = ending.job
             let route = ReplyRoute(topic: job.replyTo, partition: job.replyPartition, echo: job.echo)
@@ -205,6 +220,11 @@ final class Collector: KafkaConsumerDelegate {
                 reply = DeadLetter.undeliverable(
                     reply, topic: self.configuration.topics.deadLetters, task: partition, offset: ending.offset,
                     reason: "there is no such topic or partition any more")
+            } else if let error = unwritable[partition]?[ending.offset] {
+                let letter = DeadLetter.undeliverable(
+                    reply, topic: self.configuration.topics.deadLetters, task: partition, offset: ending.offset,
+                    reason: error.message)
+                reply = DeadLetter.withoutContent(letter) ?? letter
             }
             records += [
                 reply,

@@ -30,7 +30,7 @@ struct JobLedger: Sendable {
     /// In the order of the log. Jobs that are finished are taken out when they come to the front.
     private var order: Deque<(offset: Int64, job: String)> = []
     /// Jobs all of whose tasks have ended.
-    private var complete: [String] = []
+    private var complete: Deque<String> = []
     private var position: Int64?
     private var mark: String?
     private let takenOver: Int64
@@ -99,7 +99,8 @@ struct JobLedger: Sendable {
     /// The job's `finished` reply is written.
     mutating func settle(_ job: String) {
         guard self.open.removeValue(forKey: job) != nil else { return }
-        self.complete.removeAll { $0 == job }
+        // Mostly they are settled in their order.
+        if self.complete.first == job { self.complete.removeFirst() } else { self.complete.removeAll { $0 == job } }
         while let first = self.order.first, self.open[first.job]?.offset != first.offset { self.order.removeFirst() }
     }
 

@@ -40,6 +40,8 @@ package struct WorkerConfiguration: Sendable {
     package var homeCheckInterval: Duration
     /// Offsets between the lowest unfinished task of a partition and the last one taken; past it the partition is paused.
     package var window: Int
+    /// Bytes of a partition's records whose tasks are unfinished; past it the partition is paused too.
+    package var windowBytes: Int
     /// Finished tasks are committed at most this often; changes that wait for their commit don't wait for it.
     package var commitInterval: Duration
     /// Output up to this size (encoded) stands in the result; more goes out as `output` records.
@@ -58,6 +60,10 @@ package struct WorkerConfiguration: Sendable {
     package var policy: PolicySource?
     /// Bytes of task records that one job may fan out to.
     package var maximumFanOutBytes: Int
+    /// Records and bytes of one of the router's transactions; the job that goes past either is its last one. A transaction that takes longer than its
+    /// time-out is never committed, and jobs that wait can be many: they must not come to the memory all at once.
+    package var maximumTransactionRecords: Int
+    package var maximumTransactionBytes: Int
     /// Targets that one job may come to.
     package var maximumTargets: Int
     /// A job some of whose tasks nobody has reported is finished this long after its deadline, at the earliest. Long enough for another worker to take
@@ -84,6 +90,7 @@ package struct WorkerConfiguration: Sendable {
         drainTimeout: Duration = .seconds(20),
         homeCheckInterval: Duration = .seconds(5),
         window: Int = LedgerMetadata.maximumWindow,
+        windowBytes: Int = 32 * 1024 * 1024,
         commitInterval: Duration = .milliseconds(50),
         inlineOutputLimit: Int = 512 * 1024,
         resultDelivery: ResultDelivery = .atLeastOnce,
@@ -94,6 +101,8 @@ package struct WorkerConfiguration: Sendable {
         urlNetworks: [AddressRange] = [],
         policy: PolicySource? = nil,
         maximumFanOutBytes: Int = 256 * 1024 * 1024,
+        maximumTransactionRecords: Int = 50_000,
+        maximumTransactionBytes: Int = 64 * 1024 * 1024,
         maximumTargets: Int = 100_000,
         collectionGrace: Duration = .seconds(600),
         artifacts: String? = nil,
@@ -112,6 +121,7 @@ package struct WorkerConfiguration: Sendable {
         self.drainTimeout = drainTimeout
         self.homeCheckInterval = homeCheckInterval
         self.window = min(window, LedgerMetadata.maximumWindow)
+        self.windowBytes = windowBytes
         self.commitInterval = commitInterval
         self.inlineOutputLimit = inlineOutputLimit
         self.resultDelivery = resultDelivery
@@ -122,6 +132,8 @@ package struct WorkerConfiguration: Sendable {
         self.urlNetworks = urlNetworks
         self.policy = policy
         self.maximumFanOutBytes = maximumFanOutBytes
+        self.maximumTransactionRecords = maximumTransactionRecords
+        self.maximumTransactionBytes = maximumTransactionBytes
         self.maximumTargets = maximumTargets
         self.collectionGrace = collectionGrace
         self.artifacts = artifacts

@@ -8,6 +8,8 @@ struct AssignedTask: Sendable {
     var offset: Int64
     /// The rebalance that granted the partition: what belongs to an earlier grant counts no more.
     var grant: Int
+    /// Bytes of its record.
+    var size: Int
     /// The record, if it stood on another partition than the device's: to be forwarded as it is.
     var stray: KafkaRecord?
     /// An earlier owner may have published a result.
@@ -36,6 +38,7 @@ struct AssignedTask: Sendable {
         partition: TopicPartition,
         offset: Int64,
         grant: Int,
+        size: Int = 0,
         mayHaveRun: Bool,
         taken: ContinuousClock.Instant,
         now: Int64,
@@ -45,6 +48,7 @@ struct AssignedTask: Sendable {
         self.partition = partition
         self.offset = offset
         self.grant = grant
+        self.size = size
         self.mayHaveRun = mayHaveRun
         self.taken = taken
         self.queued = .milliseconds(now - min(max(task.submitted, 0), now))

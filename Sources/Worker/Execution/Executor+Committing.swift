@@ -41,16 +41,16 @@ extension Executor {
             // Lost in the meantime: the new owner answers.
             return self.state.withLockedValue { state in
                 guard state.partitions[task.partition]?.grant == task.grant else { return false }
-                state.partitions[task.partition]?.ledger.finish(task.offset)
+                state.partitions[task.partition]?.finish(task)
                 return true
             }
         }
         let commits = self.takeCommits()
         if !entries.isEmpty || !commits.isEmpty {
-            let failures = Outbox.Failures()
+            let failures = RecordFailures()
             let sent = ContinuousClock.now
             do {
-                try await Self.blocking { [replyTopics] () throws(KafkaError) in
+                try await self.transactions.runToEnd(cancelled: {}) { [replyTopics] () throws(KafkaError) in
                     try outbox.write(entries, commits, producer(), replyTopics, failures, consumer)
                 }
             } catch {
@@ -74,16 +74,6 @@ extension Executor {
         self.state.withLockedValue { $0.membership.prove(sent: sent) }
     }
 
-    private static func blocking(_ body: @escaping @Sendable () throws(KafkaError) -> Void) async throws(KafkaError) {
-        do {
-            try await Blocking.run(body)
-        } catch let error as KafkaError {
-            throw error
-        } catch {
-            throw .cancelled
-        }
-    }
-
     private func settled(_ entries: [Outbox.Entry], _ commits: [CommittedOffset]) {
         for entry in entries {
             for record in entry.records { self.publisher.count(record) }
@@ -105,7 +95,7 @@ extension Executor {
         self.state.withLockedValue { state in
             var commits: [CommittedOffset] = []
             for (name, partition) in state.partitions {
-                let isReleased = partition.isDraining && partition.ledger.begun.isEmpty && partition.unacknowledged == 0
+                let isReleased = partition.isReleasedInOrder
                 let hasNews = partition.told != state.homes.claim
                 guard partition.ledger.isDirty || isReleased || !partition.isOpened || hasNews else { continue }
                 if let commit = state.commit(of: name, releasedInOrder: isReleased) { commits.append(commit) }

@@ -21,6 +21,10 @@ extension Executor {
             }
             // A task that was written when the topic was smaller may run on one of their devices from a partition that stays.
             await self.giveUp(self.devices(of: partitions), until: deadline)
+            // What ends from now on, such as a deadline that passes, ends with the next owner.
+            self.state.withLockedValue { state in
+                for name in partitions { state.partitions[name]?.isQuiet = true }
+            }
             await self.waitForAcknowledgements(of: partitions, until: deadline + .seconds(10))
             await self.commitRelease(of: partitions, until: deadline + .seconds(10))
             await Self.close(cooled.union(self.devices(of: partitions)), self.client)

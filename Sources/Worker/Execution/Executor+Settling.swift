@@ -152,6 +152,8 @@ extension Executor {
         var partition: TopicPartition
         var offset: Int64
         var grant: Int
+        /// Of the record that is held until then.
+        var bytes: Int
     }
 
     /// Publishes the record that ends a task, and when it is acknowledged the one for the collector: a job's `finished` reply comes after its last
@@ -163,11 +165,12 @@ extension Executor {
         via transactions: Outbox? = nil
     ) async {
         let isOurs = self.state.withLockedValue { state in
-            guard state.partitions[task.partition]?.grant == task.grant else { return false }
+            guard let partition = state.partitions[task.partition], partition.grant == task.grant, !partition.isQuiet
+            else { return false }
             state.partitions[task.partition]?.unacknowledged += 1
             return true
         }
-        // Lost in the meantime: the new owner answers, and two terminal results must not come from here.
+        // Lost or given up in the meantime: the new owner answers, and two terminal results must not come from here.
         guard isOurs else { return }
         if let outbox = transactions ?? self.outbox {
             await outbox.add(Outbox.Entry([record] + (next.map { [$0] } ?? []), settling: task))
@@ -191,7 +194,7 @@ extension Executor {
         switch result {
         case .success:
             guard let next else { return self.settle(task) }
-            guard self.state.withLockedValue({ $0.partitions[task.partition]?.grant == task.grant }) else { return }
+            guard self.isOurs(task) else { return }
             // The producer's thread may not wait for room; somebody else does.
             let isQueued = self.publisher.tryPublish(next) { [self] result in
                 self.acknowledged(next, result, then: nil, settling: task)
@@ -199,25 +202,35 @@ extension Executor {
             if !isQueued { Task { await self.send(next, then: nil, settling: task) } }
         case .failure(let error) where error.isFatal:
             self.fail(error)
-        case .failure(let error) where error.isRetriable:
-            Task { await self.send(record, then: next, settling: task) }
         case .failure(let error):
-            // The reply topic is gone or refuses the record: people find it among the dead letters, and the window moves on.
-            guard record.topic != self.configuration.topics.deadLetters else {
-                return self.fail(error)
+            // Another owner answers, or will when this worker has ended.
+            guard self.isOurs(task), error.code != "kafka.closed" else { return }
+            let isLetter = record.topic == self.configuration.topics.deadLetters
+            if error.isRetriable {
+                Task { await self.send(record, then: next, settling: task) }
+            } else if !isLetter {
+                // The reply topic is gone or refuses the record: people find it among the dead letters, and the window moves on.
+                let letter = DeadLetter.undeliverable(
+                    record, topic: self.configuration.topics.deadLetters, task: task.partition, offset: task.offset,
+                    reason: error.message)
+                Task { await self.send(letter, then: next, settling: task) }
+            } else if error.isOfRecord, let bare = DeadLetter.withoutContent(record) {
+                Task { await self.send(bare, then: next, settling: task) }
+            } else {
+                self.fail(error)
             }
-            let letter = DeadLetter.undeliverable(
-                record, topic: self.configuration.topics.deadLetters, task: task.partition, offset: task.offset,
-                reason: error.message)
-            Task { await self.send(letter, then: next, settling: task) }
         }
+    }
+
+    private func isOurs(_ task: Settlement) -> Bool {
+        self.state.withLockedValue { $0.partitions[task.partition]?.grant == task.grant }
     }
 
     private func settle(_ task: Settlement) {
         let isOurs = self.state.withLockedValue { state in
             guard state.partitions[task.partition]?.grant == task.grant else { return false }
             state.partitions[task.partition]?.unacknowledged -= 1
-            state.partitions[task.partition]?.ledger.finish(task.offset)
+            state.partitions[task.partition]?.finish(task)
             state.finishedTasks += 1
             state.lastProgress = .now
             return true
@@ -228,6 +241,7 @@ extension Executor {
 
 extension Executor.Settlement {
     init(_ assigned: AssignedTask) {
-        self.init(partition: assigned.partition, offset: assigned.offset, grant: assigned.grant)
+        self.init(
+            partition: assigned.partition, offset: assigned.offset, grant: assigned.grant, bytes: assigned.size)
     }
 }

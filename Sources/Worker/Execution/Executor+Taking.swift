@@ -20,10 +20,18 @@ extension Executor {
             for (record, content) in zip(records, contents) {
                 let name = record.topicPartition
                 // In place: a copy of the ledger for each record would cost more than the rest.
+                guard let partition = state.partitions[name] else { continue }
+                guard partition.beyondWindow.isEmpty, !partition.ledger.isBeyondWindow(record.offset) else {
+                    state.partitions[name]?.beyondWindow.append(record)
+                    if !partition.isPaused { full.append(name) }
+                    state.partitions[name]?.isPaused = true
+                    continue
+                }
                 guard let grant = state.partitions[name]?.grant,
                     let admission = state.partitions[name]?.ledger.admit(record.offset), admission != .skip
                 else { continue }
                 state.takenTasks += 1
+                state.partitions[name]?.heldBytes += record.value?.count ?? 0
                 switch content {
                 case .failure(let misfit):
                     misfits.append((record, grant, misfit))
@@ -36,6 +44,7 @@ extension Executor {
                         partition: name,
                         offset: record.offset,
                         grant: grant,
+                        size: record.value?.count ?? 0,
                         // In transactions, what isn't done has no result.
                         mayHaveRun: mayHaveRun && self.outbox == nil,
                         taken: taken,
@@ -52,9 +61,7 @@ extension Executor {
                         accepted.append(assigned)
                     }
                 }
-                if let partition = state.partitions[name], !partition.isPaused,
-                    partition.ledger.span >= self.windowLimit
-                {
+                if let partition = state.partitions[name], !partition.isPaused, partition.isFull(self.windowLimits) {
                     state.partitions[name]?.isPaused = true
                     full.append(name)
                 }
@@ -77,7 +84,9 @@ extension Executor {
     }
 
     /// A partition is paused while a whole batch still fits into its window.
-    var windowLimit: Int { max(1, self.configuration.window - 1_000) }
+    var windowLimits: WindowLimits {
+        WindowLimits(span: max(1, self.configuration.window - 1_000), bytes: self.configuration.windowBytes)
+    }
 
     func read(_ record: KafkaRecord) -> Result<DeviceTask, JobsError> {
         guard let value = record.value else {
@@ -96,7 +105,8 @@ extension Executor {
         let letter = DeadLetter.record(
             for: record, topic: self.configuration.topics.deadLetters, code: misfit.code, reason: misfit.message,
             holdsSecret: misfit.holdsSecret)
-        let task = Settlement(partition: record.topicPartition, offset: record.offset, grant: grant)
+        let task = Settlement(
+            partition: record.topicPartition, offset: record.offset, grant: grant, bytes: record.value?.count ?? 0)
         Task { await self.publish(letter, settling: task) }
     }
 

@@ -19,6 +19,8 @@ final class Executor: KafkaConsumerDelegate {
         var isOpened = false
         /// Being given up: nothing more is begun.
         var isDraining = false
+        /// Nothing of it runs any more, and nothing of it is published from now on: the next owner answers.
+        var isQuiet = false
         /// Nothing is begun before it is known by how many partitions other owners go.
         var isHeld: Bool
         /// What the last commit told others.
@@ -27,6 +29,42 @@ final class Executor: KafkaConsumerDelegate {
         var unacknowledged = 0
         /// Devices that had a task here, or are kept warm: their sessions go with the partition.
         var devices: Set<String> = []
+        /// Bytes of the records whose tasks are unfinished.
+        var heldBytes = 0
+        /// Records that wait until the window has moved on to them. While there are any, the partition is paused.
+        var beyondWindow: [KafkaRecord] = []
+
+        init(ledger: PartitionLedger, grant: Int, isHeld: Bool) {
+            self.ledger = ledger
+            self.grant = grant
+            self.isHeld = isHeld
+        }
+
+        /// Whether a commit may say now that whoever takes the partition over has to suspect nothing of having run.
+        var isReleasedInOrder: Bool { self.isQuiet && self.ledger.begun.isEmpty && self.unacknowledged == 0 }
+
+        /// Whether no more is to be taken.
+        func isFull(_ limits: WindowLimits) -> Bool {
+            !self.beyondWindow.isEmpty || self.ledger.span >= limits.span || self.heldBytes >= limits.bytes
+        }
+
+        /// Whether there is room again for more than single records.
+        func hasRoom(_ limits: WindowLimits) -> Bool {
+            self.ledger.span < limits.span / 2 && self.heldBytes < max(1, limits.bytes / 2)
+                && !(self.beyondWindow.first.map { self.ledger.isBeyondWindow($0.offset) } ?? false)
+        }
+
+        mutating func finish(_ task: Settlement) {
+            if self.ledger.finish(task.offset) { self.heldBytes -= task.bytes }
+        }
+    }
+
+    /// Past these a partition is paused, alone.
+    struct WindowLimits: Sendable {
+        /// Offsets between the lowest unfinished one and the last one taken.
+        var span: Int
+        /// Of records whose tasks are unfinished.
+        var bytes: Int
     }
 
     struct State: Sendable {
@@ -71,6 +109,8 @@ final class Executor: KafkaConsumerDelegate {
     let outbox: Outbox?
     /// Where tasks for other partitions wait for theirs; `nil` when they go with the results.
     let forwarding: Forwarding?
+    /// Where transactions are written. The membership hangs on them: they must not wait for threads that slow disks and resolvers have taken.
+    let transactions: SerialThread
     /// There may be something to agree about with other owners.
     let homesChanged = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     /// Whose sessions are kept open. Held while the set is found out and handed on, so that an older one never follows a newer one.
@@ -79,7 +119,8 @@ final class Executor: KafkaConsumerDelegate {
     init(
         configuration: WorkerConfiguration, client: DeviceClient, producer: KafkaProducer,
         telemetry: Telemetry = Telemetry(), logger: Logger
-    ) {
+    ) throws(KafkaError) {
+        self.transactions = try SerialThread(name: "transactions")
         self.configuration = configuration
         self.client = client
         self.producer = producer
@@ -101,6 +142,10 @@ final class Executor: KafkaConsumerDelegate {
             State(
                 membership: Membership(sessionTimeout: configuration.sessionTimeout),
                 cancellations: Cancellations(lifetime: configuration.maximumDeadline)))
+    }
+
+    deinit {
+        self.transactions.stop()
     }
 
     // MARK: Figures
@@ -126,7 +171,7 @@ final class Executor: KafkaConsumerDelegate {
                 warmDevices: warmDevices,
                 sinceProgress: .now - state.lastProgress,
                 windows: windows,
-                windowLimit: self.windowLimit,
+                windowLimit: self.windowLimits.span,
                 unacknowledged: partitions.reduce(0) { $0 + $1.value.unacknowledged },
                 hasUncommitted: partitions.contains { $0.value.ledger.isDirty },
                 sinceCommit: .now - state.lastCommit,
@@ -241,19 +286,22 @@ final class Executor: KafkaConsumerDelegate {
     }
 
     func consumerPolled(_ consumer: KafkaConsumer) {
-        let resumable = self.state.withLockedValue { state -> [TopicPartition] in
+        let (resumable, waiting) = self.state.withLockedValue { state -> ([TopicPartition], [KafkaRecord]) in
             var resumable: [TopicPartition] = []
-            for (name, partition) in state.partitions
-            where partition.isPaused && partition.ledger.span < self.windowLimit / 2 {
+            var waiting: [KafkaRecord] = []
+            for (name, partition) in state.partitions where partition.isPaused && partition.hasRoom(self.windowLimits) {
                 state.partitions[name]?.isPaused = false
                 resumable.append(name)
+                waiting += partition.beyondWindow
+                state.partitions[name]?.beyondWindow = []
             }
-            return resumable
+            return (resumable, waiting)
         }
         guard !resumable.isEmpty else { return }
         do { try consumer.resume(resumable) } catch {
             self.logger.warning("can't resume", metadata: ["error": "\(error)"])
         }
+        if !waiting.isEmpty { self.consumer(consumer, received: waiting) }
     }
 
     func consumer(_ consumer: KafkaConsumer, failed error: KafkaError) {

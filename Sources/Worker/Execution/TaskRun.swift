@@ -41,10 +41,11 @@ struct TaskRun: Sendable {
         self.outputLimit.map { limit in max(0, limit - self.commands.reduce(0) { $0 + $1.outputBytes }) }
     }
 
-    mutating func takeInlineRoom(for output: [UInt8]) -> Bool {
-        let size = EncodedSize.ofText(output)
-        guard size <= self.inlineRoom else { return false }
-        self.inlineRoom -= size
+    /// - Parameter command: what stands in the result beside the output.
+    mutating func takeInlineRoom(for output: [UInt8], of command: String = "") -> Bool {
+        let size = EncodedSize.ofText(output) + EncodedSize.ofText(command.utf8)
+        guard output.isEmpty || size <= self.inlineRoom else { return false }
+        self.inlineRoom = max(0, self.inlineRoom - size)
         return true
     }
 
@@ -69,6 +70,21 @@ struct TaskRun: Sendable {
         self.isBegun && error.delivery == .unknown ? .unknown : .failed
     }
 
+    /// The commands, for the result: whole, unless they alone would take it past the limit of a record. The requester has their text already.
+    private var shownCommands: [CommandOutcome] {
+        let bytes = self.commands.reduce(0) { $0 + EncodedSize.ofText($1.command.utf8) }
+        guard bytes > self.inlineLimit / 2 else { return self.commands }
+        return self.commands.map { outcome in
+            guard outcome.command.utf8.count > Self.maximumShownCommand else { return outcome }
+            var outcome = outcome
+            outcome.command =
+                String(decoding: outcome.command.utf8.prefix(Self.maximumShownCommand), as: UTF8.self) + "…"
+            return outcome
+        }
+    }
+
+    private static let maximumShownCommand = 100
+
     func result(_ outcome: Outcome, error: ErrorDescription? = nil) -> DeviceResult {
         let now = ContinuousClock.now
         let began = self.commandsBegan ?? now
@@ -79,7 +95,7 @@ struct TaskRun: Sendable {
             device: task.device,
             outcome: outcome,
             error: error,
-            commands: self.commands,
+            commands: self.shownCommands,
             detail: self.detail,
             attempts: self.attempts,
             session: self.session,

@@ -156,7 +156,7 @@ extension TaskRunner {
         if let trace = run.assigned.trace { self.trace(outcome, as: run.commands.count, of: run.assigned.task, trace) }
         var outcome = outcome
         outcome.outputBytes = output.count
-        if run.takeInlineRoom(for: output) {
+        if run.takeInlineRoom(for: output, of: outcome.command) {
             outcome.output = output
         } else {
             outcome.outputSHA256 = SHA256.hash(data: output).hexadecimal

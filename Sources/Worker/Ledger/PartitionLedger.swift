@@ -55,14 +55,23 @@ struct PartitionLedger: Sendable {
         return self.entries.indices.filter { self.entries[$0] == .begun }.map { base + Int64($0) }
     }
 
+    /// Whether an offset lies so far beyond the lowest unfinished one that no commit could tell what becomes of it. Offsets that never come (an
+    /// aborted fan-out's, or those of records that retention has removed) can take it there in one step.
+    func isBeyondWindow(_ offset: Int64) -> Bool {
+        guard let base = self.base, !self.entries.isEmpty else { return false }
+        return offset - base >= Int64(LedgerMetadata.maximumWindow)
+    }
+
+    /// Takes a record that isn't beyond the window.
     mutating func admit(_ offset: Int64) -> Admission {
-        let base = self.base ?? offset
-        self.base = base
+        var base = self.base ?? offset
         // Below the lowest unfinished one: finished, and delivered again.
         guard offset >= base else { return .skip }
+        // Offsets that never come (transaction markers, compacted records) count as done.
+        if self.entries.isEmpty { base = offset }
+        self.base = base
         let index = Int(offset - base)
         if index < self.entries.count { return .skip }
-        // Offsets that never come (transaction markers, compacted records) count as done.
         while self.entries.count < index { self.entries.append(.done) }
         let inheritedIndex = Int(offset - self.inheritedBase)
         if let inherited, offset < self.logEndAtTakeover {
@@ -98,10 +107,13 @@ struct PartitionLedger: Sendable {
     }
 
     /// The task's terminal result is published.
-    mutating func finish(_ offset: Int64) {
-        guard let index = self.index(of: offset), self.entries[index] != .done else { return }
+    /// - Returns: false when that was known already.
+    @discardableResult
+    mutating func finish(_ offset: Int64) -> Bool {
+        guard let index = self.index(of: offset), self.entries[index] != .done else { return false }
         self.entries[index] = .done
         self.settle()
+        return true
     }
 
     /// What to commit now. `releasedInOrder`: the partition is being given up and nothing of it runs any more.

@@ -18,18 +18,6 @@ final class Outbox: Sendable {
         var bytes: Int { self.records.reduce(0) { $0 + ($1.value?.count ?? 0) + 256 } }
     }
 
-    /// Which entries of a transaction can never be written as they are, and why. Filled on the producer's thread.
-    final class Failures: Sendable {
-        private let reasons = NIOLockedValueBox<[Int: KafkaError]>([:])
-
-        func note(_ index: Int, _ error: KafkaError) {
-            guard error.isLasting else { return }
-            self.reasons.withLockedValue { $0[index] = error }
-        }
-
-        subscript(index: Int) -> KafkaError? { self.reasons.withLockedValue { $0[index] } }
-    }
-
     private struct State: Sendable {
         var entries: Deque<Entry> = []
         var bytes = 0
@@ -78,7 +66,7 @@ final class Outbox: Sendable {
     }
 
     /// Entries of a transaction that was not committed: first in the next. What can never be written becomes a dead letter.
-    func putBack(_ entries: [Entry], _ failures: Failures, deadLetters: String) {
+    func putBack(_ entries: [Entry], _ failures: RecordFailures, deadLetters: String) {
         self.state.withLockedValue { state in
             for (index, entry) in entries.enumerated().reversed() {
                 var entry = entry
@@ -87,7 +75,9 @@ final class Outbox: Sendable {
                     entry.records = entry.records.enumerated().compactMap { index, record in
                         // What follows the first is the collector's, and stays.
                         if index > 0 { return record }
-                        guard record.topic != deadLetters else { return nil }
+                        guard record.topic != deadLetters else {
+                            return error.isOfRecord ? DeadLetter.withoutContent(record) : nil
+                        }
                         return DeadLetter.undeliverable(
                             record, topic: deadLetters, task: task?.partition ?? TopicPartition(record.topic, -1),
                             offset: task?.offset ?? -1, reason: error.message)
@@ -105,7 +95,7 @@ final class Outbox: Sendable {
         _ offsets: [CommittedOffset],
         _ producer: KafkaProducer,
         _ topics: ReplyTopics,
-        _ failures: Failures,
+        _ failures: RecordFailures,
         _ consumer: KafkaConsumer
     ) throws(KafkaError) {
         for (index, entry) in entries.enumerated() {

@@ -34,6 +34,9 @@ struct ReplyRoute: Sendable, Hashable {
         self.echo = task.echo
     }
 
+    /// What the echoed headers add to each reply.
+    var echoBytes: Int { self.echo.reduce(0) { $0 + KafkaHeader($1.name, $1.value).size } }
+
     /// Forgets a partition that the reply topic doesn't have.
     mutating func dropPartition(outOf count: Int32) {
         if let partition = self.partition, partition >= count { self.partition = nil }

@@ -11,11 +11,6 @@ final class ReplyTopics: Sendable {
     /// Names come from job records: they must not pile up.
     private static let maximumRefused = 10_000
 
-    private static let refusals: Set<String> = [
-        "kafka.topic_authorization_failed", "kafka.unknown_topic_or_part", "kafka.unknown_topic",
-        "kafka.unknown_partition", "kafka.topic_exception",
-    ]
-
     private let producer: KafkaProducer
     private let refused = NIOLockedValueBox<[String: ContinuousClock.Instant]>([:])
 
@@ -35,12 +30,17 @@ final class ReplyTopics: Sendable {
         }
     }
 
-    /// Sends a record of a transaction, and notes the topic if it refuses it. Blocks while the queue is full.
-    func send(_ record: ProducerRecord) throws(KafkaError) {
-        try self.producer.sendWhenRoom(record) { result in
-            // A record's own fault (its size, say) isn't its topic's.
-            guard case .failure(let error) = result, Self.refusals.contains(error.code) else { return }
-            self.note(record.topic)
+    /// Sends a record of a transaction, and notes who is to blame if it can't be written: its topic, or it alone. Blocks while the queue is full.
+    func send(_ record: ProducerRecord, _ index: Int, _ failures: RecordFailures) throws(KafkaError) {
+        do throws(KafkaError) {
+            try self.producer.sendWhenRoom(record) { result in
+                guard case .failure(let error) = result else { return }
+                if error.isOfTopic { self.note(record.topic) }
+                if error.isOfRecord { failures.note(index, error) }
+            }
+        } catch {
+            if error.isOfRecord { failures.note(index, error) }
+            throw error
         }
     }
 
@@ -54,9 +54,22 @@ final class ReplyTopics: Sendable {
 }
 
 extension KafkaError {
-    /// Says something about the record, not about the moment: the same record would be refused again. Records of an aborted transaction are
-    /// purged, which says nothing about them.
-    var isLasting: Bool {
-        !self.isRetriable && !self.isFatal && !self.code.contains("purge") && self.code != "kafka.closed"
+    /// Nothing can be written to the record's topic, or nothing by this worker.
+    var isOfTopic: Bool {
+        [
+            "kafka.topic_authorization_failed", "kafka.unknown_topic_or_part", "kafka.unknown_topic",
+            "kafka.unknown_partition", "kafka.topic_exception",
+        ].contains(self.code)
     }
+
+    /// The record is refused for what it is; others may be written to the same topic.
+    var isOfRecord: Bool {
+        [
+            "kafka.msg_size_too_large", "kafka.record_list_too_large", "kafka.invalid_record", "kafka.policy_violation",
+        ].contains(self.code)
+    }
+
+    /// Says something about the record, not about the moment: the same record would be refused again. What befalls a transaction, or its producer, says
+    /// nothing about the records in it.
+    var isLasting: Bool { !self.isRetriable && !self.isFatal && (self.isOfTopic || self.isOfRecord) }
 }

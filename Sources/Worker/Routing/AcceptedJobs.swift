@@ -19,7 +19,10 @@ struct AcceptedJobs: Sendable {
     var count: Int { self.jobs.count }
 
     /// - Parameter time: when it was accepted, in milliseconds since 1970.
-    mutating func take(_ job: JobProgress.AcceptedJob, at time: Int64, now: Int64) {
+    mutating func take(_ accepted: JobProgress.AcceptedJob, at time: Int64, now: Int64) {
+        var job = accepted
+        // Nobody asks for these, and for hundreds of thousands of jobs they would fill the memory.
+        (job.echo, job.labels) = ([], [:])
         guard self.isFresh(time, now), self.maximum > 0 else { return }
         if let known = self.jobs[job.job] {
             // The same record comes again over the progress topic; after the window the id begins anew.

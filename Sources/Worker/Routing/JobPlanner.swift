@@ -31,8 +31,8 @@ struct JobPlanner {
         }
     }
 
-    /// A task record must fit under the broker's default `message.max.bytes` with its headers.
-    static let maximumTaskBytes = 1_000_000
+    /// Bytes of headers that come back with each reply.
+    static let maximumEchoBytes = 32 * 1024
 
     /// - Parameters:
     ///   - now: milliseconds since 1970, for records without a timestamp.
@@ -60,6 +60,7 @@ struct JobPlanner {
                 var route = ReplyRoute(
                     record: record, replyTo: error.replyTo, default: self.configuration.topics.results)
                 route.echo.replaceTrace(with: trace)
+                if route.echoBytes > Self.maximumEchoBytes { route.echo = [] }
                 if self.configuration.mayReceiveReplies(route.topic, by: topicPolicy),
                     let count = try replyPartitions(route.topic)
                 {
@@ -71,13 +72,7 @@ struct JobPlanner {
             }
             return Plan(records)
         }
-        let id =
-            job.id
-            ?? Job.derivedID(
-                topic: record.topicPartition.topic,
-                partition: record.topicPartition.partition,
-                offset: record.offset
-            )
+        let id = Self.id(of: job, record)
         var route = ReplyRoute(
             record: record,
             replyTo: job.replyTo,
@@ -97,6 +92,15 @@ struct JobPlanner {
             ])
         }
         route.dropPartition(outOf: count)
+        let echoBytes = route.echoBytes
+        guard echoBytes <= Self.maximumEchoBytes else {
+            route.echo = []
+            return self.refuse(
+                record, id: id, job: job, route: route, .jobTooLarge,
+                reason:
+                    "the headers that come back with each reply have \(echoBytes) bytes, and may have \(Self.maximumEchoBytes)"
+            )
+        }
         // A derived id is the record's own; only one that somebody chose can come again.
         if job.id != nil, let original = self.known(id) {
             let answer = Accepted(
@@ -113,6 +117,35 @@ struct JobPlanner {
         return self.tasks(of: job, id: id, record: record, route: route, topicPolicy, now: now)
     }
 
+    /// What is left to say of a job whose plan could not be written, for what its own records are.
+    ///
+    /// - Parameter answers: whether to try and tell the requester.
+    func refusal(
+        of record: KafkaRecord, reason: String, answers: Bool, replyPartitions: (String) throws(KafkaError) -> Int32?
+    ) throws(KafkaError) -> Plan {
+        let letter = self.deadLetter(record, code: ErrorCode.jobTooLarge.code, reason: reason)
+        var plan = Plan([DeadLetter.withoutContent(letter) ?? letter])
+        guard answers, let job = try? Job(decoding: record.value ?? []) else { return plan }
+        var route = ReplyRoute(
+            record: record, replyTo: job.replyTo, echoHeaders: job.echoHeaders,
+            default: self.configuration.topics.results)
+        guard
+            self.configuration.mayReceiveReplies(route.topic, by: self.policy?.topics[record.topicPartition.topic]),
+            let count = try replyPartitions(route.topic)
+        else { return plan }
+        route.dropPartition(outOf: count)
+        let id = Self.id(of: job, record)
+        let rejected = Rejected(job: id, error: ErrorDescription(.jobTooLarge, reason), labels: job.labels)
+        plan.records.append(route.record(for: .rejected(rejected), job: id))
+        return plan
+    }
+
+    private static func id(of job: Job, _ record: KafkaRecord) -> String {
+        job.id
+            ?? Job.derivedID(
+                topic: record.topicPartition.topic, partition: record.topicPartition.partition, offset: record.offset)
+    }
+
     private func tasks(
         of job: Job, id: String, record: KafkaRecord, route: ReplyRoute, _ topicPolicy: TopicPolicy?, now: Int64
     ) -> Plan {
@@ -125,26 +158,25 @@ struct JobPlanner {
         )
         let resolution = self.inventory.resolve(job.targets)
         var records: [ProducerRecord] = []
-        var terminal: [Reply] = []
+        var refusals: [ProducerRecord] = []
         var fanOutBytes = 0
-        var largestTask = 0
+        var isTooLarge: Bool { fanOutBytes > self.configuration.maximumFanOutBytes }
         var plans: [String: Result<PlatformPlan, Operation.MissingSequence>] = [:]
         var assessments: [String: PolicyAssessment] = [:]
         var denials: [PolicyDenial] = []
 
         func refuse(_ target: String, code: String, message: String) {
-            terminal.append(
-                .result(
-                    DeviceResult(
-                        job: id,
-                        task: DeviceTask.id(job: id, device: target),
-                        device: target,
-                        outcome: .rejected,
-                        error: ErrorDescription(code: code, message: message, retriable: false),
-                        labels: job.labels
-                    )
-                )
+            let result = DeviceResult(
+                job: id,
+                task: DeviceTask.id(job: id, device: target),
+                device: target,
+                outcome: .rejected,
+                error: ErrorDescription(code: code, message: message, retriable: false),
+                labels: job.labels
             )
+            let refusal = route.record(for: .result(result), job: id)
+            fanOutBytes += refusal.size
+            refusals.append(refusal)
         }
 
         /// - Parameter platforms: what the job says the device is, and what the inventory says: a command may be harmless in one of them only.
@@ -201,17 +233,15 @@ struct JobPlanner {
             )
             var bytes: [UInt8] = []
             task.encode(into: &bytes)
-            fanOutBytes += bytes.count
-            largestTask = max(largestTask, bytes.count)
             let key = Array(device.utf8)
-            records.append(
-                ProducerRecord(
-                    topic: self.configuration.topics.tasks,
-                    partition: Murmur2.partition(of: key, count: self.taskPartitions),
-                    key: key,
-                    value: bytes
-                )
+            let record = ProducerRecord(
+                topic: self.configuration.topics.tasks,
+                partition: Murmur2.partition(of: key, count: self.taskPartitions),
+                key: key,
+                value: bytes
             )
+            fanOutBytes += record.size
+            records.append(record)
         }
 
         let targets = resolution.devices.count + resolution.adHoc.count + resolution.unknown.count
@@ -230,14 +260,14 @@ struct JobPlanner {
                     "the policy of \(record.topicPartition.topic) allows \(limit) devices in one job, and it has \(count) (limits.devices)"
             )
         }
-        for name in resolution.devices {
+        // No further than the limit: what is refused afterwards must not fill the memory before.
+        for name in resolution.devices where !isTooLarge {
             guard let device = self.inventory[name] else { continue }
             add(
                 device: name, address: nil, platform: job.platform ?? device.platform, own: device.platform,
                 PolicyTarget(device, in: self.inventory))
-            if fanOutBytes > self.configuration.maximumFanOutBytes { break }
         }
-        for target in resolution.adHoc {
+        for target in resolution.adHoc where !isTooLarge {
             if self.configuration.allowsAdHocTargets {
                 let own = self.inventory[target.name]?.platform ?? self.inventory.defaultPlatform
                 add(
@@ -249,22 +279,15 @@ struct JobPlanner {
                     message: "this fleet takes only devices of its inventory, not addresses")
             }
         }
-        for target in resolution.unknown {
+        for target in resolution.unknown where !isTooLarge {
             refuse(target, code: "target.unknown", message: "nothing in the inventory has this name")
         }
         if let first = denials.first, denials.count == targets {
             return self.refuse(record, id: id, job: job, route: route, .policyDenied, reason: first.message)
         }
-        guard fanOutBytes <= self.configuration.maximumFanOutBytes, largestTask <= Self.maximumTaskBytes else {
-            return self.refuse(
-                record, id: id, job: job, route: route, .jobTooLarge,
-                reason:
-                    "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(Self.maximumTaskBytes) each; split the job"
-            )
-        }
         let accepted = Accepted(
             job: id,
-            tasks: records.count + terminal.count,
+            tasks: records.count + refusals.count,
             devices: records.count,
             unknown: resolution.unknown,
             labels: job.labels
@@ -276,7 +299,15 @@ struct JobPlanner {
             route.record(for: .accepted(accepted), job: id),
             JobProgress.accepted(begun).record(topic: self.configuration.topics.progress, key: id),
         ]
-        return Plan(answers + records + terminal.map { route.record(for: $0, job: id) }, accepted: begun)
+        let all = answers + records + refusals
+        guard !isTooLarge, all.allSatisfy({ $0.size <= ProducerRecord.maximumSize }) else {
+            return self.refuse(
+                record, id: id, job: job, route: route, .jobTooLarge,
+                reason:
+                    "its tasks need more than \(self.configuration.maximumFanOutBytes) bytes in all or \(ProducerRecord.maximumSize) each; split the job"
+            )
+        }
+        return Plan(all, accepted: begun)
     }
 
     /// What a job comes to on the devices of one platform.

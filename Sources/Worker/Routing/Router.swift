@@ -25,8 +25,20 @@ final class Router: KafkaConsumerDelegate {
         var routedJobs = 0
         /// Partitions were taken over since the memory was last brought up to date.
         var isBehind = false
+        /// Jobs whose records could not be written for what they are: why, and after how many attempts.
+        var unwritable: [Position: (error: KafkaError, attempts: Int)] = [:]
         /// Partitions at rest after a batch that failed, and until when.
         var resting: (partitions: Set<TopicPartition>, until: ContinuousClock.Instant)?
+    }
+
+    private struct Position: Hashable, Sendable {
+        var partition: TopicPartition
+        var offset: Int64
+
+        init(_ record: KafkaRecord) {
+            self.partition = record.topicPartition
+            self.offset = record.offset
+        }
     }
 
     /// How long the job topic rests after a batch that could not be written.
@@ -52,6 +64,7 @@ final class Router: KafkaConsumerDelegate {
     func consumer(_ consumer: KafkaConsumer, assigned partitions: [CommittedOffset], rebalance: Int) {
         self.state.withLockedValue { state in
             state.isBehind = true
+            state.unwritable = [:]
             // They begin where the group says. To resume what isn't paused would have librdkafka fetch some of it again.
             state.resting?.partitions.subtract(partitions.map(\.topicPartition))
         }
@@ -74,16 +87,20 @@ final class Router: KafkaConsumerDelegate {
     }
 
     func consumer(_ consumer: KafkaConsumer, received records: [KafkaRecord]) {
-        do {
-            try self.route(records, consumer: consumer)
-            self.state.withLockedValue { $0.routedJobs += records.count }
+        var rest = records[...]
+        do throws(KafkaError) {
+            while !rest.isEmpty {
+                let count = try self.route(rest, consumer: consumer)
+                self.state.withLockedValue { $0.routedJobs += count }
+                rest = rest.dropFirst(count)
+            }
         } catch  where error.isFatal {
             self.fail(error, consumer)
         } catch {
             // Nothing of the batch was written. Take it again from the log, where it still stands, once the group has settled.
             self.logger.warning(
-                "a batch of jobs is taken again", metadata: ["error": "\(error)", "records": "\(records.count)"])
-            self.rewind(records, consumer: consumer)
+                "a batch of jobs is taken again", metadata: ["error": "\(error)", "records": "\(rest.count)"])
+            self.rewind(rest, consumer: consumer)
         }
     }
 
@@ -94,7 +111,7 @@ final class Router: KafkaConsumerDelegate {
         consumer.stop()
     }
 
-    private func rewind(_ records: [KafkaRecord], consumer: KafkaConsumer) {
+    private func rewind(_ records: ArraySlice<KafkaRecord>, consumer: KafkaConsumer) {
         var first: [TopicPartition: Int64] = [:]
         for record in records {
             first[record.topicPartition] = min(first[record.topicPartition] ?? .max, record.offset)
@@ -113,7 +130,8 @@ final class Router: KafkaConsumerDelegate {
         }
     }
 
-    private func route(_ records: [KafkaRecord], consumer: KafkaConsumer) throws(KafkaError) {
+    /// Routes the first of these, as many as go into one transaction; returns how many.
+    private func route(_ records: ArraySlice<KafkaRecord>, consumer: KafkaConsumer) throws(KafkaError) -> Int {
         if self.state.withLockedValue({ $0.isBehind }) {
             try self.memory.catchUp(self.producer)
             self.state.withLockedValue { $0.isBehind = false }
@@ -134,18 +152,37 @@ final class Router: KafkaConsumerDelegate {
             planner.known = { [memory] in begun[$0] ?? memory.job($0) }
         }
         let now = Int64(Date().timeIntervalSince1970 * 1000)
-        var planned: [ProducerRecord] = []
+        var planned: [(record: ProducerRecord, of: Position)] = []
+        var bytes = 0
+        var count = 0
         var refused = 0
+        let unwritable = self.state.withLockedValue { $0.unwritable }
         var spans: [any Span] = []
         // Also when the batch fails: it is routed again then, in spans of its own.
         defer { for span in spans { span.end() } }
         for record in records {
+            guard
+                planned.count < self.configuration.maximumTransactionRecords,
+                bytes < self.configuration.maximumTransactionBytes
+            else { break }
+            count += 1
+            let position = Position(record)
             let trace = self.telemetry.tracing?.route(record)
             if let trace { spans.append(trace.span) }
-            let plan = try planner.plan(record, now: now, trace: trace?.headers ?? []) { topic throws(KafkaError) in
+            let replyPartitions = { (topic: String) throws(KafkaError) in
                 try self.replyTopics.partitionCount(of: topic)
             }
-            planned += plan.records
+            let plan: JobPlanner.Plan
+            if let (error, attempts) = unwritable[position] {
+                plan = try planner.refusal(
+                    of: record, reason: "a record of the job could not be written: \(error.message)",
+                    answers: attempts == 1, replyPartitions: replyPartitions)
+            } else {
+                plan = try planner.plan(
+                    record, now: now, trace: trace?.headers ?? [], replyPartitions: replyPartitions)
+            }
+            planned += plan.records.map { ($0, position) }
+            bytes += plan.records.reduce(0) { $0 + $1.size }
             if let job = plan.accepted {
                 begun[job.job] = job
                 trace?.span.updateAttributes { attributes in
@@ -158,18 +195,38 @@ final class Router: KafkaConsumerDelegate {
             }
         }
         var next: [TopicPartition: Int64] = [:]
-        for record in records {
+        for record in records.prefix(count) {
             next[record.topicPartition] = max(next[record.topicPartition] ?? 0, record.offset + 1)
         }
-        try self.producer.transact { () throws(KafkaError) in
-            for record in planned { try self.replyTopics.send(record) }
-            try self.producer.sendOffsets(next.map { CommittedOffset($0.key, offset: $0.value) }, of: consumer)
+        let failures = RecordFailures()
+        do throws(KafkaError) {
+            try self.producer.transact { () throws(KafkaError) in
+                for (index, planned) in planned.enumerated() {
+                    try self.replyTopics.send(planned.record, index, failures)
+                }
+                try self.producer.sendOffsets(next.map { CommittedOffset($0.key, offset: $0.value) }, of: consumer)
+            }
+        } catch {
+            // One job must not hold up all that stand behind it.
+            let blamed = Dictionary(failures.all.map { (planned[$0].of, $1) }) { first, _ in first }
+            self.state.withLockedValue { state in
+                for (position, error) in blamed {
+                    state.unwritable[position] = (error, (state.unwritable[position]?.attempts ?? 0) + 1)
+                }
+            }
+            throw error
+        }
+        if !unwritable.isEmpty {
+            self.state.withLockedValue { state in
+                for record in records.prefix(count) { state.unwritable[Position(record)] = nil }
+            }
         }
         self.memory.remember(Array(begun.values))
         let metrics = self.telemetry.metrics
         metrics.acceptedJobs.increment(by: begun.count)
         metrics.refusedJobs.increment(by: refused)
-        metrics.duplicateJobs.increment(by: records.count - begun.count - refused)
-        for record in planned { metrics.wrote(WrittenRecord(record, self.configuration.topics)) }
+        metrics.duplicateJobs.increment(by: count - begun.count - refused)
+        for (record, _) in planned { metrics.wrote(WrittenRecord(record, self.configuration.topics)) }
+        return count
     }
 }

@@ -98,6 +98,18 @@ struct TargetTests {
         Case(targets: ["198.51.100.1"], adHoc: ["198.51.100.1:22 = 198.51.100.1:22"]),
     ]
 
+    @Test("however many expressions stand for all devices, each device is there once, and soon")
+    func manyExpressions() throws {
+        let devices = (0..<2_000).map { Device(name: "dev-\($0)", host: "192.0.2.1", platform: "linux") }
+        let inventory = try Inventory(devices: devices)
+        let expressions =
+            [String](repeating: "all", count: 10_000) + (1...50).map { "dev" + String(repeating: "*", count: $0) }
+        let started = ContinuousClock.now
+        let resolution = inventory.resolve(expressions)
+        #expect(ContinuousClock.now - started < .seconds(10))
+        #expect(resolution.devices == devices.map(\.name))
+    }
+
     @Test("an expression stands for what the table says, and nothing vanishes", arguments: cases)
     func table(_ example: Case) {
         let resolution = self.inventory.resolve(example.targets)

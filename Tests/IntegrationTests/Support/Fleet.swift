@@ -247,6 +247,27 @@ final class Fleet {
         )
     }
 
+    /// Writes records that nobody will ever read: their offsets are a hole in the log.
+    func writeAborted(_ count: Int, to topic: String, partition: Int32) async throws {
+        let producer = try KafkaProducer(
+            self.cluster.configuration, transactionalID: UUID().uuidString, logger: Cluster.logger)
+        do {
+            try await Blocking.run {
+                try producer.initializeTransactions()
+                try producer.beginTransaction()
+                for _ in 0..<count {
+                    try producer.sendWhenRoom(ProducerRecord(topic: topic, partition: partition, key: nil, value: [0]))
+                }
+                try producer.flush(timeout: .seconds(30))
+                try producer.abortTransaction()
+            }
+        } catch {
+            await producer.close()
+            throw error
+        }
+        await producer.close()
+    }
+
     /// A topic of the test's own, removed with the others.
     func createTopic(_ name: String) async throws -> TopicLog {
         _ = try await self.cluster.admin.create([

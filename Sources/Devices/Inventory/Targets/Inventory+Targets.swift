@@ -34,11 +34,17 @@ extension Inventory {
         var indexes: [Int] = []
         var unknown = Set<String>()
         var adHoc: [AdHocTarget] = []
+        var seen = Set<String>()
         for expression in targets {
             let text = expression.trimmingSpaces()
+            guard seen.insert(text).inserted else { continue }
             let found = self.devices(for: text)
             if !found.isEmpty {
                 indexes.append(contentsOf: found)
+                // Many patterns for many devices must not fill the memory.
+                if indexes.count > 4 * self.contents.devices.count {
+                    indexes = Self.ascendingWithoutRepetition(indexes)
+                }
             } else if let target = self.adHocTarget(text) {
                 if target.user == nil, let index = self.contents.deviceIndex[target.name] {
                     indexes.append(index)

@@ -8,6 +8,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #endif
+#ifdef __APPLE__
+#include <malloc/malloc.h>
+#endif
 #include <libssh2.h>
 #include <libssh2_sftp.h>
 
@@ -22,6 +25,15 @@ static inline void clibssh2_session_set_callbacks(LIBSSH2_SESSION *session, clib
     libssh2_session_callback_set(session, LIBSSH2_CALLBACK_SEND, (void *)send);
     libssh2_session_callback_set(session, LIBSSH2_CALLBACK_RECV, (void *)recv);
     libssh2_session_callback_set(session, LIBSSH2_CALLBACK_DISCONNECT, (void *)disconnect);
+}
+
+/* How much memory a block of malloc's takes. */
+static inline size_t clibssh2_block_size(void *block) {
+#ifdef __APPLE__
+    return malloc_size(block);
+#else
+    return malloc_usable_size(block);
+#endif
 }
 
 /* libssh2 keeps a channel's exit status as an `int` that starts at zero, and has no call that tells "the server said zero"

@@ -56,6 +56,17 @@ struct TerminalLineTests {
         #expect(self.render(Array(input.utf8), chunk: 1) == lines)
     }
 
+    @Test(
+        "a control sequence costs no more than a row of the terminal",
+        arguments: ["\r\u{1B}[9999X", "\u{1B}[1K", "\r\u{1B}[9999P\u{1B}[9999@", "\u{1B}[9999D\u{1B}[9999C"])
+    func cost(_ sequence: String) {
+        let line = [UInt8](repeating: UInt8(ascii: "x"), count: TerminalLine.limit - 1_000)
+        let start = ContinuousClock.now
+        _ = self.render(line + Array(String(repeating: sequence, count: 5_000).utf8))
+        // A terminal of 80 columns: milliseconds, where a walk along the whole line for each takes many seconds.
+        #expect(.now - start < .seconds(2))
+    }
+
     @Test("at the margin, blank and CR go on in the next row")
     func margin() {
         let first = String(repeating: "a", count: 20)

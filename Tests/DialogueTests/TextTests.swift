@@ -71,11 +71,21 @@ struct TextTests {
             ("cisco_iosxe", "no banner motd", nil), ("cisco_iosxe", "description banner motd ^C", nil),
             ("arista_eos", "banner motd", "EOF"), ("arista_eos", "banner motd x", nil),
             ("cisco_nxos", "banner motd @", "@"), ("cisco_iosxr", "banner motd @", "@"),
+            // The device reads bytes: a mark that is combined with the delimiter doesn't hide it.
+            ("cisco_iosxe", "banner motd #\u{301}Hello#", nil), ("cisco_iosxe", "banner motd #Hello#\u{301}", nil),
+            ("cisco_iosxe", "banner motd #\u{301}Hello", "#"),
             ("hp_comware", "header motd %", "%"), ("huawei_vrp", "header login information \"x\"", nil),
         ] as [(String, String, String?)])
     func begins(_ name: String, _ line: String, _ end: String?) throws {
         let texts = try platform(name).configuration?.texts ?? []
         #expect(!texts.isEmpty)
         #expect(texts.compactMap { $0.end(after: line) }.first == end)
+    }
+
+    @Test("a text ends where the device sees its end")
+    func ends() throws {
+        let text = try #require(try platform("cisco_iosxe").configuration?.texts.first)
+        #expect(text.isLast("abc #\u{301} reload", end: "#"))
+        #expect(!text.isLast("abc", end: "#"))
     }
 }

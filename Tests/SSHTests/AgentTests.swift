@@ -64,6 +64,29 @@ struct AgentTests {
         }
     }
 
+    /// An actor on an event loop, as those are that open connections.
+    private actor Caller {
+        private let eventLoop: any EventLoop
+        nonisolated var unownedExecutor: UnownedSerialExecutor { self.eventLoop.executor.asUnownedSerialExecutor() }
+
+        init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+        /// Whether the caller is still where it was before the question.
+        func staysOnItsLoop(_ socket: String) async throws -> Bool {
+            _ = try await AgentKey.list(socket, bound: .seconds(10), on: self.eventLoop)
+            return self.eventLoop.inEventLoop
+        }
+    }
+
+    @Test("who asks an agent goes on where it was")
+    func executor() async throws {
+        try await withServer { server in
+            let agent = try await Agent(server.folder.path, keys: [server.clientKeyPath])
+            defer { agent.stop() }
+            for _ in 0..<20 { #expect(try await Caller(anyLoop).staysOnItsLoop(agent.socket)) }
+        }
+    }
+
     @Test("an agent that says nothing is given up with the time for authentication, and at once on cancellation")
     func mute() async throws {
         try await withServer { server in

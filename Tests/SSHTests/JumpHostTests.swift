@@ -143,6 +143,68 @@ struct JumpHostTests {
         }
         await raw.stop()
     }
+
+    @Test("a jump host that doesn't answer is tried once for all who wait for it, not once for each")
+    func sharedFailure() async throws {
+        let raw = try await RawServer()
+        var hop = raw.configuration(SSHTimeouts(handshake: .milliseconds(500)))
+        hop.username = "hop-\(UInt64.random(in: 0...(.max)))"
+        let loop = anyLoop
+        let via = hop
+        let codes = await withTaskGroup(of: SSHError?.self) { tasks in
+            for index in 0..<8 {
+                tasks.addTask {
+                    var target = via
+                    target.port = 1 + index
+                    target.via = [via]
+                    let configuration = target
+                    return await failure { () async throws(SSHError) in
+                        try await SSHConnection.connect(configuration, on: loop, logger: .silent)
+                    }
+                }
+            }
+            return await tasks.reduce(into: []) { $0.append($1) }
+        }
+        #expect(codes.allSatisfy { $0?.code == .handshake && $0?.message.hasPrefix("Jump host") == true })
+        // One that came when the first attempt had failed already makes another.
+        #expect(raw.connections <= 2)
+        await raw.stop()
+    }
+
+    @Test("who waits for a jump host leaves at once when it is cancelled, and the others go on")
+    func cancelledWaiting() async throws {
+        let raw = try await RawServer()
+        var hop = raw.configuration(SSHTimeouts(handshake: .seconds(60)))
+        hop.username = "hop-\(UInt64.random(in: 0...(.max)))"
+        let loop = anyLoop
+        let via = hop
+        let attempt = { (index: Int) in
+            Task {
+                var target = via
+                target.port = index
+                target.via = [via]
+                let configuration = target
+                return await failure { () async throws(SSHError) in
+                    try await SSHConnection.connect(configuration, on: loop, logger: .silent)
+                }
+            }
+        }
+        let first = attempt(1)
+        #expect(await until { raw.connections == 1 })
+        let second = attempt(2)
+        #expect(await until { JumpHosts.shared.waitingCount == 1 })
+        second.cancel()
+        #expect(await second.value?.code == .cancelled)
+        let third = attempt(3)
+        #expect(await until { JumpHosts.shared.waitingCount == 1 })
+        // Who waits isn't cancelled with the one that connects: it connects itself.
+        first.cancel()
+        #expect(await first.value?.code == .cancelled)
+        #expect(await until { raw.connections == 2 })
+        third.cancel()
+        #expect(await third.value?.code == .cancelled)
+        await raw.stop()
+    }
 }
 
 private func withServers(_ body: (OpenSSHServer, OpenSSHServer, OpenSSHServer) async throws -> Void) async throws {

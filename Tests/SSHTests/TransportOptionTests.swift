@@ -68,4 +68,16 @@ struct TransportOptionTests {
             host: server.host, port: server.port, username: server.username,
             authentication: [.privateKey(.file(server.clientKeyPath), passphrase: nil)], hostKeyVerifier: .unchecked)
     }
+
+    @Test("a silence that is never too long is no mistake")
+    func endlessSilence() async throws {
+        try await withServer { server in
+            let connection = try await SSHConnection.connect(
+                to: server, timeouts: SSHTimeouts(silence: .seconds(Int64.max)), keepaliveInterval: .seconds(30))
+            #expect(try await connection.collect("echo in").output == "in\n")
+            await connection.close()
+        }
+        #expect(Duration.seconds(Int64.max).brief == "\(Int64.max) s")
+        #expect(Duration.milliseconds(1_500).brief == "1500 ms" && Duration.seconds(45).brief == "45 s")
+    }
 }

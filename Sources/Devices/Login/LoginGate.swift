@@ -131,5 +131,9 @@ final class LoginGate: Sendable {
         }
     }
 
-    private static func seconds(_ time: TimeAmount) -> Int64 { (time.nanoseconds + 999_999_999) / 1_000_000_000 }
+    /// Rounded up.
+    static func seconds(_ time: TimeAmount) -> Int64 {
+        let (whole, rest) = time.nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        return whole + (rest > 0 ? 1 : 0)
+    }
 }

@@ -61,21 +61,12 @@ extension DeviceSession {
     }
 
     private func write(_ backup: ConfigurationBackup, to file: String) async throws(DeviceError) {
-        let data = Data(backup.parts.flatMap(\.output))
+        let bytes = backup.parts.flatMap(\.output)
         do {
             try await NIOThreadPool.singleton.runIfActive {
-                let target = URL(fileURLWithPath: file)
-                let folder = target.deletingLastPathComponent()
+                let folder = URL(fileURLWithPath: file).deletingLastPathComponent()
                 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-                let temporary = folder.appendingPathComponent(".\(target.lastPathComponent).\(UUID().uuidString)")
-                guard
-                    FileManager.default.createFile(
-                        atPath: temporary.path, contents: data, attributes: [.posixPermissions: 0o600])
-                else { throw CocoaError(.fileWriteUnknown) }
-                guard rename(temporary.path, target.path) == 0 else {
-                    try? FileManager.default.removeItem(at: temporary)
-                    throw CocoaError(.fileWriteUnknown)
-                }
+                try PrivateFile.write(bytes, to: file)
             }
         } catch {
             throw DeviceError(

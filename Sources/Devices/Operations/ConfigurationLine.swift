@@ -34,6 +34,12 @@ struct ConfigurationLine: Sendable {
                             "\(device.name): \(quoted(line)) begins a text of several lines, and it isn't known how \(device.platform) takes one: put the text on one line, or upload it as a file"
                     )
                 }
+                guard end.utf8.allSatisfy({ $0 < 0x80 }) else {
+                    throw DeviceCommand.invalid(
+                        device.name,
+                        "\(quoted(line)) has a delimiter that devices may take for several characters: choose one of ASCII"
+                    )
+                }
                 guard let last = rest.firstIndex(where: { definition.isLast($0, end: end) }) else {
                     throw DeviceCommand.invalid(
                         device.name,
@@ -43,7 +49,8 @@ struct ConfigurationLine: Sendable {
                 entry.invitation = invitation
                 rest = rest[(last + 1)...]
                 // A device may take the caret alone for the delimiter, and what follows the next one for commands.
-                guard end != "^C" || !entry.text.dropLast().contains(where: { $0.contains("^") }) else {
+                guard end != "^C" || !entry.text.dropLast().contains(where: { $0.utf8.contains(UInt8(ascii: "^")) })
+                else {
                     throw DeviceCommand.invalid(
                         device.name,
                         "the text after \(quoted(line)) has a caret in it, which may be taken for its end: choose a delimiter that doesn't occur in the text"

@@ -53,14 +53,32 @@ extension DeviceSession {
         } else {
             parts = try await self.backup().parts
         }
+        let (device, patterns) = (self.device.name, ignored)
+        return try await self.apart { Self.compare(old, name, parts, device, but: patterns) }
+    }
+
+    private static func compare(
+        _ old: String, _ name: String, _ parts: [ConfigurationBackup.Part], _ device: String, but ignored: [Pattern]
+    ) -> DiffResult {
         let current = String(decoding: parts.flatMap(\.output), as: UTF8.self)
         let difference = TextDifference(Self.lines(of: old, but: ignored), Self.lines(of: current, but: ignored))
         return DiffResult(
-            unified: difference.unified(from: name, to: self.device.name),
+            unified: difference.unified(from: name, to: device),
             removed: difference.removed,
             added: difference.inserted,
             parts: parts
         )
+    }
+
+    /// Works on texts, which may be large, on another thread: the event loop serves other devices, too.
+    func apart<Result: Sendable>(
+        _ body: @escaping @Sendable () -> Result
+    ) async throws(DeviceError) -> Result {
+        do {
+            return try await NIOThreadPool.singleton.runIfActive(body)
+        } catch {
+            throw DeviceError.cancelled(self.device.name)
+        }
     }
 
     private func text(of baseline: DiffBaseline) async throws(DeviceError) -> (name: String, text: String) {

@@ -49,8 +49,8 @@ extension DeviceSession {
         let hasDirectory = path.contains("/") || path.contains(":") || path.contains("\\")
         let full = hasDirectory ? path : method.directory + path
         switch method.transport {
-        case .sftp: return (full, FileTransfer.Options(method: .sftp))
-        case .scp: return (full, FileTransfer.Options(method: .scp))
+        case .sftp: return (full, FileTransfer.Options(method: .sftp, mayWrite: self.plan.mayWrite))
+        case .scp: return (full, FileTransfer.Options(method: .scp, mayWrite: self.plan.mayWrite))
         case .none: throw self.unsupported("has no file transfer over SSH")
         }
     }
@@ -58,7 +58,9 @@ extension DeviceSession {
     private func transferring(
         _ body: (SSHConnection) async throws(SSHError) -> FileTransfer.Receipt
     ) async throws(DeviceError) -> FileTransfer.Receipt {
-        guard let connection = self.connection else { throw DeviceError.sessionClosed(self.device.name) }
+        guard let connection = self.connection, self.mayWrite() else {
+            throw DeviceError.sessionClosed(self.device.name)
+        }
         do throws(SSHError) {
             // A shell whose connection takes no second channel: the device has said so before.
             guard self.takesSecondChannel else { return try await self.transferringApart(body) }
@@ -71,6 +73,8 @@ extension DeviceSession {
                 return receipt
             }
         } catch {
+            // Where the transfer was broken off for that, the session is over, too.
+            _ = self.mayWrite()
             throw DeviceError(
                 error, device: self.device.name, delivery: Self.cameBeforeTransfer(error) ? .notSent : .unknown)
         }

@@ -69,10 +69,13 @@ extension DeviceSession {
             for command in asked { answers[command] = try await self.run(command, in: turn) }
             return answers
         }
-        let findings = assertions.map { assertion in
-            CheckResult.Finding(
-                assertion: assertion,
-                failure: answers[assertion.command].flatMap { assertion.failure(in: $0, patterns) })
+        let compiled = patterns
+        let findings = try await self.apart {
+            assertions.map { assertion in
+                CheckResult.Finding(
+                    assertion: assertion,
+                    failure: answers[assertion.command].flatMap { assertion.failure(in: $0, compiled) })
+            }
         }
         return CheckResult(findings: findings, results: asked.compactMap { answers[$0] })
     }

@@ -11,8 +11,12 @@ package struct Backoff: Sendable {
 
     /// - Parameter failures: Attempts so far, from 1.
     func pause(after failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
-        let doubled = self.base * (1 << min(max(failures - 1, 0), 20))
-        return min(doubled, self.maximum) * Double.random(in: 0.5...1, using: &generator)
+        var pause = min(self.base, self.maximum)
+        // One by one: the bound comes long before anything could overflow.
+        for _ in 1..<max(1, min(failures, 64)) where pause < self.maximum {
+            pause = pause > self.maximum / 2 ? self.maximum : pause * 2
+        }
+        return pause * Double.random(in: 0.5...1, using: &generator)
     }
 
     package func pause(after failures: Int) -> Duration {

@@ -110,6 +110,7 @@ extension DeviceClient {
                     ]
                 )
                 do {
+                    // A pause that somebody asked for, no wait for something: only the caller's cancellation ends it earlier.
                     try await Task.sleep(for: pause)
                 } catch {
                     throw DeviceError.cancelled(device.name)

@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import SSH
 
 /// Performs what ``PoolStateMachine`` decides: opens and closes sessions, resumes who waits, and keeps the timer.
 ///
@@ -17,6 +18,8 @@ final class SessionPool: Sendable {
         var machine: Machine
         var waiters: [Machine.Waiter: CheckedContinuation<Result<Lease, DeviceError>, Never>] = [:]
         var openings: [Machine.Attempt: Task<Void, Never>] = [:]
+        /// When open sessions reach their maximum age: a day, perhaps, and most temporary ones end within seconds.
+        var ages: [Machine.Attempt: Scheduled<Void>] = [:]
         /// Who waits for the last connection to go.
         var drained: [EventLoopPromise<Void>] = []
         var lastWaiter: Machine.Waiter = 0
@@ -134,7 +137,7 @@ final class SessionPool: Sendable {
         if isEmpty { return promise.succeed() }
         let timer = self.timerLoop.scheduleTask(in: TimeAmount(limit)) { promise.succeed() }
         // Not through a task's cancellation: closing is what a cancelled task has left to do.
-        _ = try? await promise.futureResult.get()
+        _ = await promise.futureResult.outcome()
         timer.cancel()
     }
 
@@ -205,24 +208,37 @@ final class SessionPool: Sendable {
     private func openSession(_ key: String, _ target: SessionTarget, _ attempt: Machine.Attempt) async {
         // Weak: the pool holds the session, which holds this.
         let result = await self.open(target) { [weak self] event in self?.report(key, attempt, event) }
+        var age: Scheduled<Void>?
         if case .success = result, let maximumAge {
-            let age = TimeAmount(maximumAge * Double.random(in: 0.9...1))
-            self.timerLoop.scheduleTask(in: age) { [weak self] in
-                self?.process { state, actions in state.machine.cameOfAge(key, attempt, &actions) }
+            age = self.timerLoop.scheduleTask(in: TimeAmount(maximumAge * Double.random(in: 0.9...1))) { [weak self] in
+                self?.process { state, actions in
+                    state.ages[attempt] = nil
+                    state.machine.cameOfAge(key, attempt, &actions)
+                }
             }
         }
-        self.process { state, actions in
+        let timer = age
+        let isThere = self.process { state, actions in
             state.openings[attempt] = nil
             switch result {
             case .success(let session): state.machine.opened(key, attempt, session, now: .now(), &actions)
             case .failure(let error): state.machine.openingFailed(key, attempt, error, &actions)
             }
+            // It may have ended already.
+            guard state.machine.entries[key]?.attempt == attempt else { return false }
+            state.ages[attempt] = timer
+            return true
         }
+        if !isThere { timer?.cancel() }
     }
 
     private func report(_ key: String, _ attempt: Machine.Attempt, _ event: SessionEvent) {
         var lost: DeviceEvent?
-        defer { if let lost { self.onEvent(lost) } }
+        var age: Scheduled<Void>?
+        defer {
+            age?.cancel()
+            if let lost { self.onEvent(lost) }
+        }
         self.process { state, actions in
             switch event {
             case .busy: state.machine.use(key, attempt)
@@ -235,7 +251,9 @@ final class SessionPool: Sendable {
                         ? .sessionClosed(session: session.id, reason: .requested)
                         : .sessionLost(session: session.id, code: error.code, message: error.message)
                 )
-            case .closed: state.machine.ended(key, attempt, &actions)
+            case .closed:
+                age = state.ages.removeValue(forKey: attempt)
+                state.machine.ended(key, attempt, &actions)
             }
         }
     }

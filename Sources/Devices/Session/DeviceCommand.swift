@@ -23,7 +23,8 @@ public struct DeviceCommand: Sendable, Hashable, ExpressibleByStringLiteral {
     /// The command is expected to end the session (`reload`): then the device's hanging up is its success. Only in terminals: exec channels
     /// can't tell a restart from a lost connection.
     public var endsSession: Bool
-    /// Whether the result holds the output. Turn it off for output that goes elsewhere while it comes.
+    /// Whether the result holds the output. Turn it off for output that goes elsewhere while it comes. On exec channels not together with
+    /// `failurePatterns`.
     public var collectsOutput: Bool
     /// Whether the return key waits until the device has echoed the text. Until then the command provably has not run, so that a lost session
     /// leaves no doubt. Costs a round trip: turn it off for commands that may be repeated. Only matters in terminals.
@@ -104,6 +105,9 @@ extension DeviceCommand {
                     "\(platform.name) runs commands on exec channels, which have neither modes nor questions, and don't tell a restart from a lost connection"
                 )
             }
+            guard self.collectsOutput || self.failurePatterns.isEmpty else {
+                throw Self.invalid(device, "on exec channels failure patterns are looked for in the collected output")
+            }
         }
         if let mode = self.mode, !platform.modes.contains(mode) {
             throw Self.invalid(
@@ -149,7 +153,7 @@ extension DeviceCommand.Answer {
     fileprivate var isSendable: Bool {
         switch self.reply {
         case .text(let text):
-            self.pressesReturn ? DialogueMachine.isSendable(text) : text.count == 1 || DialogueMachine.isSendable(text)
+            DialogueMachine.isSendable(text) || (!self.pressesReturn && text.unicodeScalars.count == 1)
         case .secret(let secret): secret.withExposedValue { DialogueMachine.isSendable($0) }
         case .enableSecret, .loginPassword: true
         }

@@ -26,7 +26,7 @@ package struct CommandStep: Sendable {
             $0 < 10 ? "0\($0)" : "\($0)"
         }
         return self.command
-            .replacing("{minutes}", with: "\((seconds + 59) / 60)")
+            .replacing("{minutes}", with: "\(seconds / 60 + (seconds % 60 > 0 ? 1 : 0))")
             .replacing("{seconds}", with: "\(seconds)")
             .replacing("{time}", with: clock.joined(separator: ":"))
     }

@@ -22,10 +22,11 @@ package struct MultiLineText: Sendable {
         switch self.end {
         case .line(let end): return bytes[range.upperBound...].allSatisfy { $0 == 0x20 } ? end : nil
         case .delimiter:
-            let rest = String(decoding: bytes[range.upperBound...], as: UTF8.self)
-            guard let first = rest.first else { return nil }
-            let delimiter = rest.hasPrefix("^C") ? "^C" : String(first)
-            return rest.dropFirst(delimiter.count).contains(delimiter) ? nil : delimiter
+            // Not by Swift's characters: a device doesn't see that a mark is combined with its delimiter.
+            let rest = Array(bytes[range.upperBound...])
+            guard let first = String(decoding: rest, as: UTF8.self).unicodeScalars.first else { return nil }
+            let delimiter = rest.starts(with: "^C".utf8) ? "^C" : String(first)
+            return Array(rest.dropFirst(delimiter.utf8.count)).contains(text: Array(delimiter.utf8)) ? nil : delimiter
         }
     }
 
@@ -33,7 +34,7 @@ package struct MultiLineText: Sendable {
     package func isLast(_ line: String, end: String) -> Bool {
         switch self.end {
         case .line: line == end
-        case .delimiter: line.contains(end)
+        case .delimiter: Array(line.utf8).contains(text: Array(end.utf8))
         }
     }
 }

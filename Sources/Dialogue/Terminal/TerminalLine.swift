@@ -253,7 +253,10 @@ struct TerminalLine: Sendable {
         case .eraseToEnd:
             if self.cursor < self.bytes.count { self.bytes.removeSubrange(self.cursor...) }
         case .eraseToStart:
-            for offset in 0..<min(self.cursor, self.bytes.count) { self.bytes[offset] = 0x20 }
+            let count = min(self.cursor, self.bytes.count)
+            self.bytes.withUnsafeMutableBufferPointer {
+                UnsafeMutableBufferPointer(rebasing: $0[..<count]).update(repeating: 0x20)
+            }
         case .eraseLine:
             self.bytes.removeSubrange(min(self.rowStart, self.bytes.count)...)
         case .eraseScreen:
@@ -267,14 +270,12 @@ struct TerminalLine: Sendable {
             self.cursor = self.rowStart
             self.moveForward(column - 1)
         case .deleteCells(let count):
-            for _ in 0..<count where self.cursor < self.bytes.count {
-                self.bytes.removeSubrange(self.cursor..<self.cell(after: self.cursor))
-            }
+            let (_, end) = self.cells(count)
+            if self.cursor < end { self.bytes.removeSubrange(self.cursor..<end) }
         case .blankCells(let count):
-            var offset = self.cursor
-            for _ in 0..<count where offset < self.bytes.count {
-                self.bytes.replaceSubrange(offset..<self.cell(after: offset), with: CollectionOfOne(0x20))
-                offset += 1
+            let (cells, end) = self.cells(count)
+            if self.cursor < end {
+                self.bytes.replaceSubrange(self.cursor..<end, with: repeatElement(0x20, count: cells))
             }
         case .insertCells(let count):
             guard self.cursor < self.bytes.count else { break }
@@ -284,6 +285,17 @@ struct TerminalLine: Sendable {
     }
 
     // MARK: Cells
+
+    /// So many cells from the cursor on, or up to the end of the line: how many there are, and where they end. A row has no more than `columns`: a
+    /// sequence of a few bytes must not cost a walk along thousands.
+    private func cells(_ count: Int) -> (count: Int, end: Int) {
+        var (found, end) = (0, self.cursor)
+        while found < min(count, self.columns), end < self.bytes.count {
+            end = self.cell(after: end)
+            found += 1
+        }
+        return (found, end)
+    }
 
     private static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
 

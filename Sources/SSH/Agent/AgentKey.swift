@@ -26,12 +26,14 @@ struct AgentKey: Sendable, Hashable {
         do {
             let promise = eventLoop.makePromise(of: ByteBuffer.self)
             AgentRequest.send(AgentMessage.listRequest, to: path, bound: bound, on: eventLoop, promise)
-            let answer = try await withTaskCancellationHandler {
-                try await promise.futureResult.get()
+            let answer = await withTaskCancellationHandler {
+                await promise.futureResult.outcome()
             } onCancel: {
                 promise.fail(CancellationError())
             }
-            guard let identities = AgentMessage.identities(answer) else { throw AgentRequest.Failure.malformed }
+            guard let identities = AgentMessage.identities(try answer.get()) else {
+                throw AgentRequest.Failure.malformed
+            }
             let keys = identities.compactMap { blob, comment -> AgentKey? in
                 // Certificates need what libssh2 doesn't have.
                 guard let algorithm = HostKey(blob: blob)?.algorithm, !algorithm.contains("-cert-") else { return nil }

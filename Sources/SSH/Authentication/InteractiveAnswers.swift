@@ -13,8 +13,9 @@ struct InteractiveAnswers: Sendable {
     private var password: Secret?
     private var prepared: [PromptAnswer]
     private var hasGivenName = false
-    /// Questions that got an empty answer.
+    /// The first questions that got an empty answer. A server may ask for as long as there is time.
     private(set) var unanswered: [String] = []
+    private static let mostUnanswered = 8
     /// Whether the server wants a new password. The answers to that round must not be sent: there are devices that take an
     /// empty password for one.
     private(set) var wantsNewPassword = false
@@ -44,7 +45,7 @@ struct InteractiveAnswers: Sendable {
             if !question.isHidden, !self.hasGivenName, Self.asksForName(question.text) {
                 self.hasGivenName = true
                 answers[index] = Secret(self.username)
-            } else if !question.text.isEmpty {
+            } else if !question.text.isEmpty, self.unanswered.count < Self.mostUnanswered {
                 self.unanswered.append(question.text)
             }
         }

@@ -60,6 +60,8 @@ final class SessionChannel {
     /// When the program has to run; `nil` once it does, and for a tunnel, whose owner has a timer of its own.
     private(set) var startDeadline: NIODeadline?
     private var refusal: String?
+    /// The server has been asked to run a command: from then on only its refusal proves that it doesn't.
+    private var isRequested = false
     @exclusivity(unchecked) private var isPaused = false
 
     @exclusivity(unchecked) private var onOutput: ((ExecStream, ByteBuffer) -> Void)?
@@ -152,6 +154,15 @@ final class SessionChannel {
 
     /// The program doesn't run, and the time for that is over.
     func startTimedOut() {
+        if self.isRequested {
+            self.finish(
+                .failed(
+                    SSHError(
+                        .sessionLost,
+                        "\(self.core.endpoint) did not say within \(self.core.configuration.timeouts.channel.brief) that the command "
+                            + "runs; nobody knows whether it does.")))
+            return
+        }
         let words =
             self.refusal.map { "refused a channel: \($0)" }
             ?? "did not answer the request for a channel within \(self.core.configuration.timeouts.channel.brief)"
@@ -230,6 +241,7 @@ final class SessionChannel {
     /// A command has no input; one that reads would wait for ever. So the end of input follows the request at once, as with OpenSSH's
     /// client whose standard input is empty: one segment on the way instead of two.
     private func startCommand(_ handle: LibSSH2Channel, _ text: String) -> Bool {
+        self.isRequested = true
         let progress = handle.execute(text)
         if self.owesEndOfFile, case .pending = progress, case .ready = handle.sendEndOfFile() {
             self.owesEndOfFile = false
@@ -338,8 +350,16 @@ final class SessionChannel {
         if failure.endsSession {
             self.core.shutDown(reason: self.core.sessionFailed(failure))
         } else {
-            self.finish(
-                .failed(SSHError(.channelRefused, "\(self.core.endpoint) refused \(what): \(failure.message).")))
+            let code: SSHError.Code = self.hasRun ? .sessionLost : .channelRefused
+            self.finish(.failed(SSHError(code, "\(self.core.endpoint) refused \(what): \(failure.message).")))
+        }
+    }
+
+    /// Whether the program runs, or has run: nothing that goes wrong then is a refusal to start it.
+    private var hasRun: Bool {
+        switch self.phase {
+        case .waiting, .opening, .requestingTerminal, .starting: false
+        case .running, .awaitingClose, .ended: true
         }
     }
 }

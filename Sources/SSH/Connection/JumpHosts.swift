@@ -39,7 +39,8 @@ final class JumpHosts: Sendable {
     private struct State {
         var open: [Key: [Entry]] = [:]
         /// Those who wait for a connection that one of them is making.
-        var waiting: [Key: [CheckedContinuation<Void, Never>]] = [:]
+        var waiting: [Key: [UInt64: CheckedContinuation<SSHError?, Never>]] = [:]
+        var lastWaiter: UInt64 = 0
     }
 
     private let state = NIOLockedValueBox(State())
@@ -63,18 +64,25 @@ final class JumpHosts: Sendable {
                 case .failure(let error): throw Self.named(configuration, error)
                 }
             }
-            // Only one connects; the others look again when it is through.
-            guard await self.becomesFirst(key) else { continue }
+            // Only one connects; the others hear how that went.
+            switch await self.turn(key) {
+            case .first: break
+            case .second(nil): continue
+            case .second(let error?): throw Self.named(configuration, error)
+            }
             let result: Result<SSHConnection, SSHError>
             do throws(SSHError) {
                 result = .success(try await SSHConnection.connect(configuration, on: eventLoop, logger: logger))
             } catch {
                 result = .failure(error)
             }
-            self.finish(key, try? result.get())
+            self.finish(key, result)
             do throws(SSHError) { return try result.get() } catch { throw Self.named(configuration, error) }
         }
     }
+
+    /// Who waits for connections that others are making.
+    var waitingCount: Int { self.state.withLockedValue { $0.waiting.values.reduce(0) { $0 + $1.count } } }
 
     private static func named(_ configuration: SSHConfiguration, _ error: SSHError) -> SSHError {
         let name = "Jump host \(Endpoint(configuration.host, configuration.port)): "
@@ -93,31 +101,62 @@ final class JumpHosts: Sendable {
         }
     }
 
-    /// `true` for whoever is to connect; others return when that is done. An attempt is bounded by its own time-outs.
-    private func becomesFirst(_ key: Key) async -> Bool {
-        let isFirst = self.state.withLockedValue { state in
-            guard state.waiting[key] == nil else { return false }
-            state.waiting[key] = []
-            return true
-        }
-        if isFirst { return true }
-        await withCheckedContinuation { continuation in
-            let isOver = self.state.withLockedValue { state in
-                guard state.waiting[key] != nil else { return true }
-                state.waiting[key]?.append(continuation)
-                return false
-            }
-            if isOver { continuation.resume() }
-        }
-        return false
+    private enum Turn {
+        case first
+        /// Somebody else has connected, or has failed to for this reason.
+        case second(SSHError?)
     }
 
-    private func finish(_ key: Key, _ connection: SSHConnection?) {
-        let waiting = self.state.withLockedValue { state in
-            if let connection { state.open[key, default: []].append(Entry(connection: connection)) }
-            return state.waiting.removeValue(forKey: key) ?? []
+    /// Whether the caller is to connect; others return when that is done, or when they are cancelled. An attempt is bounded by its own time-outs.
+    private func turn(_ key: Key) async -> Turn {
+        let waiter = self.state.withLockedValue { state -> UInt64? in
+            guard state.waiting[key] != nil else {
+                state.waiting[key] = [:]
+                return nil
+            }
+            state.lastWaiter += 1
+            return state.lastWaiter
         }
-        for continuation in waiting { continuation.resume() }
+        guard let waiter else { return .first }
+        let failure = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<SSHError?, Never>) in
+                let waits = self.state.withLockedValue { state in
+                    // Under the lock: a cancellation from here on finds the waiter registered.
+                    guard !Task.isCancelled, state.waiting[key] != nil else { return false }
+                    state.waiting[key]?[waiter] = continuation
+                    return true
+                }
+                if !waits { continuation.resume(returning: nil) }
+            }
+        } onCancel: {
+            let waiting = self.state.withLockedValue { $0.waiting[key]?.removeValue(forKey: waiter) }
+            waiting?.resume(returning: nil)
+        }
+        return .second(failure)
+    }
+
+    private func finish(_ key: Key, _ result: Result<SSHConnection, SSHError>) {
+        let waiting = self.state.withLockedValue { state in
+            if case .success(let connection) = result {
+                state.open[key, default: []].append(Entry(connection: connection))
+            }
+            return state.waiting.removeValue(forKey: key) ?? [:]
+        }
+        let failure = Self.sharedFailure(result)
+        for continuation in waiting.values { continuation.resume(returning: failure) }
+    }
+
+    /// What a jump host has refused to one, or not answered, it isn't asked again for each who waits: a dead one would cost them its time-outs one after the
+    /// other, and one that refuses the password would be shown it so often. Whether a key is good, everyone finds out by his own policy.
+    private static func sharedFailure(_ result: Result<SSHConnection, SSHError>) -> SSHError? {
+        guard case .failure(var error) = result else { return nil }
+        switch error.code {
+        case .cancelled, .hostKeyUnknown, .hostKeyChanged: return nil
+        default:
+            // The attempts were another's.
+            error.authenticationAttempts = 0
+            return error
+        }
     }
 }
 

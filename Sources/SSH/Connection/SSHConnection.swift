@@ -102,7 +102,8 @@ package actor SSHConnection {
     /// Runs one command on a channel of its own, without a terminal and without input.
     ///
     /// `output` is called on the event loop for each piece. Cancelling the task closes the channel.
-    /// - Throws: `sessionLost` if the connection breaks before the exit status; `channelRefused` if the command was never started.
+    /// - Throws: `sessionLost` if the connection breaks before the exit status, or the server doesn't say in time that the command runs;
+    ///   `channelRefused` if it was never started.
     package nonisolated func execute(
         _ command: String,
         output: @escaping @Sendable (ExecStream, ByteBuffer) -> Void
@@ -144,13 +145,13 @@ package actor SSHConnection {
     }
 
     func makeTransferChannel(_ request: SessionChannel.Request, _ options: FileTransfer.Options) -> TransferChannel {
-        TransferChannel(request, core: self.core.value, bound: options.silence)
+        TransferChannel(request, core: self.core.value, bound: options.silence, mayWrite: options.mayWrite)
     }
 
     /// Says goodbye (SSH_MSG_DISCONNECT) if that doesn't block, and closes. Idempotent; returns when the socket is closed.
     package func close() async {
         self.core.value.close()
-        _ = try? await self.closeFuture.get()
+        _ = await self.closeFuture.outcome()
     }
 }
 

@@ -277,9 +277,8 @@ final class SessionCore: ChannelInboundHandler {
 
     /// Sends what libssh2 has produced, and stops or resumes reading.
     func flush() {
-        guard !self.isLent, let wire = self.session?.wire, let transport = self.transport, !self.waitsForTurns() else {
-            return
-        }
+        guard !self.isLent else { return self.setReading(self.heldInput.readableBytes < Self.maximumBacklog) }
+        guard let wire = self.session?.wire, let transport = self.transport, !self.waitsForTurns() else { return }
         if wire.outbound.readableBytes > 0, transport.isWritable {
             // Taken away first: the write may call back into this handler.
             var bytes = wire.outbound

@@ -46,7 +46,8 @@ enum TransportBootstrap {
         #if os(Linux)
             // A peer that vanishes is noticed after `silence`: by probes while the connection is idle, by the user time-out
             // while something is unacknowledged (RFC 5482). The kernel's defaults are two hours and fifteen minutes.
-            let seconds = max(3, silence.components.seconds)
+            // Linux refuses more than 32,767 s for TCP_KEEPIDLE.
+            let seconds = min(max(3, silence.components.seconds), 3 * 32_767)
             for (name, value) in [
                 (TCP_KEEPIDLE, max(1, seconds / 3)), (TCP_KEEPINTVL, max(1, seconds / 6)), (TCP_KEEPCNT, 4),
                 (TCP_USER_TIMEOUT, seconds * 1000),
@@ -146,7 +147,8 @@ extension Duration {
     /// For messages: `10 s`, `250 ms`.
     var brief: String {
         let (seconds, attoseconds) = self.components
-        let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
-        return milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
+        let (milliseconds, isTooLong) = seconds.multipliedReportingOverflow(by: 1000)
+        let rest = attoseconds / 1_000_000_000_000_000
+        return rest == 0 || isTooLong ? "\(seconds) s" : "\(milliseconds + rest) ms"
     }
 }

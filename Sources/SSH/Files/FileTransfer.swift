@@ -29,19 +29,23 @@ package struct FileTransfer: Sendable {
         /// SHA-256 that the file must have, in hexadecimal digits. Another one ends the transfer with `transfer.mismatch` before
         /// anything has the final name.
         package var sha256: String?
+        /// Asked before each write to the other side; once it says no, the transfer ends with `session.closed`, and nothing is cleaned up there.
+        package var mayWrite: @Sendable () -> Bool
 
         package init(
             method: Method = .sftp,
             placement: Placement = .renamed,
             permissions: UInt32? = nil,
             silence: Duration = .seconds(30),
-            sha256: String? = nil
+            sha256: String? = nil,
+            mayWrite: @escaping @Sendable () -> Bool = { true }
         ) {
             self.method = method
             self.placement = placement
             self.permissions = permissions
             self.silence = silence
             self.sha256 = sha256
+            self.mayWrite = mayWrite
         }
     }
 

@@ -136,19 +136,10 @@ struct LocalFile: Sendable {
     }
 
     /// Runs `body` on the thread pool. A cancelled task waits for it all the same: a file must not be closed under a read.
-    ///
-    /// Not with `EventLoopFuture.get()`: that leaves the caller's executor, and optimized code of this compiler doesn't go back
-    /// there when its result is all that is returned. A continuation resumes where the caller was.
     static func onPool<Value: Sendable>(
         _ eventLoop: any EventLoop, _ body: @escaping @Sendable () throws -> Value
     ) async throws(SSHError) -> Value {
-        let result = await withCheckedContinuation {
-            (continuation: CheckedContinuation<Result<Value, any Error>, Never>) in
-            NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop, body).whenComplete {
-                continuation.resume(returning: $0)
-            }
-        }
-        switch result {
+        switch await NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop, body).outcome() {
         case .success(let value): return value
         case .failure(let error as SSHError): throw error
         case .failure(let error): throw SSHError(.transferFailed, "No thread to work on a file with: \(error).")

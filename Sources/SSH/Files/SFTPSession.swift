@@ -114,7 +114,7 @@ final class SFTPSession {
                 guard let (id, reply) = SFTPReply.decode(packet) else {
                     return self.channel.interrupt(self.malformed("an unreadable packet"))
                 }
-                if case .version = reply {
+                if case .version = reply, self.version == nil {
                     self.version = reply
                     continue
                 }

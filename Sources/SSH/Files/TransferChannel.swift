@@ -8,6 +8,9 @@ final class TransferChannel {
     let core: SessionCore
     private let channel: SessionChannel
     private var bound: Duration
+    private let mayWrite: @Sendable () -> Bool
+    /// Why nothing is written any more.
+    private var silencing: SSHError?
     /// Called for each piece of the standard output.
     var onInput: ((ByteBuffer) -> Void)?
     /// Called by ``close()``.
@@ -25,10 +28,13 @@ final class TransferChannel {
     private var timer: Scheduled<Void>?
     private var lastActivity = NIODeadline.now()
 
-    init(_ request: SessionChannel.Request, core: SessionCore, bound: Duration) {
+    init(
+        _ request: SessionChannel.Request, core: SessionCore, bound: Duration, mayWrite: @escaping @Sendable () -> Bool
+    ) {
         self.core = core
         self.channel = SessionChannel(request, core: core)
         self.bound = bound
+        self.mayWrite = mayWrite
     }
 
     var endpoint: Endpoint { self.core.endpoint }
@@ -41,11 +47,14 @@ final class TransferChannel {
         self.channel.begin(
             output: { stream, piece in
                 switch stream {
-                case .standardOutput: self.onInput?(piece)
+                case .standardOutput:
+                    guard let onInput = self.onInput else { return }
+                    onInput(piece)
+                    self.signal()
                 case .standardError:
+                    // Nobody waits for words, and they are no progress.
                     self.complaint += piece.readableBytesView.prefix(Self.keptComplaint - self.complaint.count)
                 }
-                self.signal()
             },
             started: {
                 self.isStarted = true
@@ -69,13 +78,28 @@ final class TransferChannel {
     /// Dropbear (2022.83) leaves the next channel's request unanswered now and then when a channel was closed under its program.
     func awaitEnd() async {
         self.bound = min(self.bound, .seconds(2))
+        // Nothing that comes now is of use.
+        self.onInput = nil
         self.endInput()
         try? await self.wait { self.end != nil }
     }
 
     var unsent: Int { self.channel.unsent }
-    func write(_ bytes: ByteBuffer) { self.channel.write(bytes) }
-    func endInput() { self.channel.endInput() }
+    func write(_ bytes: ByteBuffer) { if self.isAllowed() { self.channel.write(bytes) } }
+    func endInput() { if self.isAllowed() { self.channel.endInput() } }
+
+    /// Whether the other side is still ours to write to. Once it isn't, it never is again: what waits to be sent is dropped with the channel.
+    private func isAllowed() -> Bool {
+        if self.silencing == nil, self.mayWrite() { return true }
+        let error =
+            self.silencing
+            ?? SSHError(
+                .sessionClosed, "The file transfer was broken off: \(self.endpoint) may be another process's by now.")
+        self.silencing = error
+        self.channel.close()
+        self.interrupt(error)
+        return false
+    }
     func setPaused(_ isPaused: Bool) { self.channel.setPaused(isPaused) }
 
     /// Closes the channel and lets go of everything.
@@ -95,7 +119,7 @@ final class TransferChannel {
     }
 
     /// Lets the owner use the channel once more after an interruption, to clean up on the other side.
-    func resumeForCleanUp() { self.interruption = nil }
+    func resumeForCleanUp() { self.interruption = self.silencing }
 
     var isOpen: Bool { self.isStarted && self.end == nil }
 

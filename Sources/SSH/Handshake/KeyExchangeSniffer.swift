@@ -12,8 +12,11 @@ struct KeyExchangeSniffer {
     private var bytes: [UInt8] = []
     private var skipsLine: Bool
     private var isDone = false
+    /// Bytes that have come since the identification.
+    private var count = 0
 
-    /// The longest packet that is looked at (RFC 4253 §6.1 asks for 35,000).
+    /// The longest packet that is looked at (RFC 4253 §6.1 asks for 35,000), and with it all that may come before: more is
+    /// no server's way to begin.
     private static let maximumPacket = 40_000
 
     init(skippingIdentification: Bool) {
@@ -29,7 +32,8 @@ struct KeyExchangeSniffer {
             self.bytes.removeFirst(end + 1)
             self.skipsLine = false
         }
-        while !self.isDone, let payload = self.nextPayload() {
+        while !self.isDone, self.count <= Self.maximumPacket, let payload = self.nextPayload() {
+            self.count += payload.count
             switch payload.first {
             case 20:
                 self.message = payload

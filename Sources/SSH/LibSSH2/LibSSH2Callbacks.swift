@@ -6,6 +6,36 @@ import NIOCore
 // session's `WireBuffers` behind the session's abstract pointer; `LibSSH2Session` keeps that object alive longer than the
 // session.
 
+/// Allocates within the session's limit, with malloc: callbacks hand over memory of malloc's that libssh2 frees, and none of that is worth counting.
+nonisolated func libSSH2Allocate(
+    _ count: Int, _ abstract: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) -> UnsafeMutableRawPointer? {
+    guard let wire = wireBuffers(abstract), count <= wire.allocationLimit - wire.allocated, let block = malloc(count)
+    else { return nil }
+    wire.allocated += clibssh2_block_size(block)
+    return block
+}
+
+nonisolated func libSSH2Reallocate(
+    _ block: UnsafeMutableRawPointer?, _ count: Int, _ abstract: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) -> UnsafeMutableRawPointer? {
+    guard let block else { return libSSH2Allocate(count, abstract) }
+    guard let wire = wireBuffers(abstract), count <= wire.allocationLimit - wire.allocated else { return nil }
+    let before = clibssh2_block_size(block)
+    guard let moved = realloc(block, count) else { return nil }
+    wire.allocated += clibssh2_block_size(moved) - before
+    return moved
+}
+
+nonisolated func libSSH2Free(
+    _ block: UnsafeMutableRawPointer?, _ abstract: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) {
+    guard let block else { return }
+    // First: the last block is the session itself, and the pointer stands in it.
+    wireBuffers(abstract)?.allocated -= clibssh2_block_size(block)
+    free(block)
+}
+
 /// SEND: takes everything, always, so that libssh2 never has a half-sent packet.
 nonisolated func libSSH2Send(
     _ socket: libssh2_socket_t,

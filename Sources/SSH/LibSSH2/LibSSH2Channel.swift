@@ -7,11 +7,17 @@ import NIOCore
 final class LibSSH2Channel {
     private let session: LibSSH2Session
     private var handle: OpaquePointer?
+    private let allowance: Int
 
-    init(session: LibSSH2Session, handle: OpaquePointer) {
+    /// - Parameter window: what the server may send before it is read. Packets may be small, and each takes more than its data.
+    init(session: LibSSH2Session, handle: OpaquePointer, window: UInt32) {
         self.session = session
         self.handle = handle
+        self.allowance = 4 * Int(window)
+        session.wire.allocationLimit += self.allowance
     }
+
+    deinit { self.session.wire.allocationLimit -= self.allowance }
 
     /// Stream identifiers of RFC 4254 §5.2.
     static let standardOutput: Int32 = 0

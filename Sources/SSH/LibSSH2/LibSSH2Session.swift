@@ -16,7 +16,8 @@ final class LibSSH2Session {
     init() throws(SSHError) {
         let wire = WireBuffers()
         guard LibSSH2Library.isReady,
-            let handle = libssh2_session_init_ex(nil, nil, nil, Unmanaged.passUnretained(wire).toOpaque())
+            let handle = libssh2_session_init_ex(
+                libSSH2Allocate, libSSH2Free, libSSH2Reallocate, Unmanaged.passUnretained(wire).toOpaque())
         else {
             throw SSHError(.connectFailed, "libssh2 could not be initialised; is the machine out of memory?")
         }
@@ -74,7 +75,7 @@ final class LibSSH2Session {
             self.handle, type, UInt32(type.utf8.count), window, UInt32(LIBSSH2_CHANNEL_PACKET_DEFAULT), nil, 0)
         {
             clibssh2_channel_clear_exit_status(channel, type)
-            return .ready(LibSSH2Channel(session: self, handle: channel))
+            return .ready(LibSSH2Channel(session: self, handle: channel, window: window))
         }
         let code = libssh2_session_last_errno(self.handle)
         return code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(self.lastFailure(code))
@@ -93,7 +94,7 @@ final class LibSSH2Session {
                 self.handle, type, UInt32(type.utf8.count), window, UInt32(LIBSSH2_CHANNEL_PACKET_DEFAULT),
                 bytes.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(bytes.count))
         }
-        if let channel { return .ready(LibSSH2Channel(session: self, handle: channel)) }
+        if let channel { return .ready(LibSSH2Channel(session: self, handle: channel, window: window)) }
         let code = libssh2_session_last_errno(self.handle)
         return code == LIBSSH2_ERROR_EAGAIN ? .pending : .failed(self.lastFailure(code))
     }

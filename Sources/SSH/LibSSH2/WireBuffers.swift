@@ -19,6 +19,9 @@ final class WireBuffers {
     @exclusivity(unchecked) var outbound = ByteBuffer()
     /// Set before the session is freed: both callbacks then fail, so that freeing never waits for the server.
     @exclusivity(unchecked) var isBroken = false
+    /// What the session has allocated, in bytes, and how much that may be: libssh2 keeps every packet that nobody has asked for until the session ends.
+    @exclusivity(unchecked) var allocated = 0
+    @exclusivity(unchecked) var allocationLimit = 32 * 1024 * 1024
     /// The server's SSH_MSG_DISCONNECT (RFC 4253 §11.1), if one came.
     var disconnect: DisconnectMessage?
     /// Reads the client's own offer of algorithms from what libssh2 sends in plain text.

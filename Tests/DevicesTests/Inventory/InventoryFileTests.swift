@@ -308,6 +308,16 @@ struct InventoryFileTests {
             try Inventory(yaml: yaml + "devices: {r1: {<<: *a60}}")
         }
         #expect(error?.message.contains("merge keys (`<<`) lead through more than 8 mappings") == true)
+        // Wide instead of deep: each mapping counts once.
+        var wide = "x-0: &a0 {host: a, device_type: linux}\n"
+        for index in 1...7 {
+            let names = [String](repeating: "*a\(index - 1)", count: 12).joined(separator: ", ")
+            wide += "x-\(index): &a\(index) {port: \(index), <<: [\(names)]}\n"
+        }
+        let start = ContinuousClock.now
+        let device = try? Inventory(yaml: wide + "devices: {r1: {<<: *a6}}")["r1"]
+        #expect(device?.host == "a" && device?.port == 6)
+        #expect(.now - start < .seconds(2))
         // Lists of lists of lists are never gone through.
         var lists = "x-0: &a0 [a]\n"
         for index in 1...60 { lists += "x-\(index): &a\(index) [*a\(index - 1), *a\(index - 1)]\n" }

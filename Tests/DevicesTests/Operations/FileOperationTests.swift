@@ -1,4 +1,5 @@
 import Foundation
+import NIOConcurrencyHelpers
 import SSH
 import TestSupport
 import Testing
@@ -49,6 +50,32 @@ struct FileOperationTests {
 
     private func bytes(_ count: Int) -> Data {
         Data((0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) })
+    }
+
+    @Test(
+        "nothing of a file is written to a device that may be another process's by now",
+        arguments: ["linux", "bash_terminal"], [0, 20])
+    func guarded(_ platform: String, _ writes: Int) async throws {
+        try await self.withWorld(platform) { world async throws in
+            try self.bytes(30_000_000).write(to: URL(fileURLWithPath: world.folder + "/local"))
+            let left = NIOLockedValueBox(Int.max)
+            world.client.setWriteGuard {
+                left.withLockedValue { left in
+                    left -= 1
+                    return left >= 0
+                }
+            }
+            let session = try await world.client.session(for: world.client.device(named: "host1"))
+            left.withLockedValue { $0 = writes }
+            let error = await #expect(throws: DeviceError.self) {
+                try await session.upload(localFile: world.folder + "/local", remotePath: world.folder + "/there")
+            }
+            #expect(error?.code == "session.closed")
+            #expect(error?.delivery == (writes == 0 ? .notSent : .unknown))
+            let size = (try? FileManager.default.attributesOfItem(atPath: world.folder + "/there")[.size]) as? Int
+            #expect((size ?? 0) < 30_000_000)
+            try await until("closed") { !session.isOpen }
+        }
     }
 
     @Test(

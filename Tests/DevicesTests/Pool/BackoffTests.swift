@@ -16,4 +16,11 @@ struct BackoffTests {
             }
         }
     }
+
+    @Test("no time is too long to wait for")
+    func absurd() {
+        let longest = Duration.seconds(Int64.max)
+        #expect(Backoff(base: longest, maximum: longest).pause(after: 30) <= longest)
+        #expect(Backoff(base: longest).pause(after: 3) <= .seconds(60))
+    }
 }

@@ -54,6 +54,20 @@ struct LifeCycleTests {
         }
     }
 
+    @Test("nothing waits for the maximum age of sessions that have ended")
+    func noAgeAfterTheEnd() async throws {
+        let (lab, _) = try self.lab { $0.maximumAge = .seconds(86_400) }
+        try await lab.withClient { client in
+            func ages() -> Int { client.pool.state.withLockedValue { $0.ages.count } }
+            for _ in 0..<3 {
+                try await client.withTemporarySession(for: client.device(named: lab.name)) { _ in
+                    #expect(ages() == 1)
+                }
+            }
+            try await until("closed") { ages() == 0 }
+        }
+    }
+
     @Test("warm sessions are opened before they are needed, and opened again after the device has cut them")
     func warm() async throws {
         let (lab, events) = try self.lab(count: 3) { $0.idleTimeout = .milliseconds(200) }

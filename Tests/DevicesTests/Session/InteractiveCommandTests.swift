@@ -1,3 +1,4 @@
+import Dialogue
 import Lab
 import SSH
 import Testing
@@ -29,6 +30,22 @@ struct InteractiveCommandTests {
             #expect(error.question == "Destination filename [startup-config]?")
             #expect(try await client.run(lab.name, "show clock").failure == nil)
             #expect(lab.device.counters.logins == 1)
+        }
+    }
+
+    @Test(
+        "a key is one key: CR and LF together, which are one character to Swift, would answer the next question as well"
+    )
+    func oneKey() throws {
+        let platform = try #require(try PlatformLibrary().platform(named: "cisco_iosxe"))
+        for (key, isKey) in [("\r", true), ("y", true), ("\r\n", false)] as [(Character, Bool)] {
+            let command = DeviceCommand("reload", answers: [.key(key, to: "confirm")])
+            do throws(DeviceError) {
+                _ = try command.options(on: platform, device: "r1")
+                #expect(isKey)
+            } catch {
+                #expect(!isKey && error.code == "command.invalid")
+            }
         }
     }
 

@@ -84,6 +84,45 @@ struct TransferFailureTests {
         }
     }
 
+    @Test(
+        "talk that brings nothing forward is no progress",
+        arguments: [
+            // Words on standard error; version packets (draft-ietf-secsh-filexfer-02 §4), again and again.
+            (.scp, "while sleep 0.1; do echo busy >&2; done"),
+            (.sftp, #"while sleep 0.1; do printf "\000\000\000\005\002\000\000\000\003"; done"#),
+        ] as [(FileTransfer.Method, String)])
+    func talk(method: FileTransfer.Method, program: String) async throws {
+        try await withServer { server in
+            let path = server.folder.appendingPathComponent("talker").path
+            try "#!/bin/sh\n\(program)\n".write(toFile: path, atomically: true, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+            let options =
+                method == .sftp ? sftpServer(sftp: path) : OpenSSHServer.Options(forcedCommand: path)
+            try await withServer(options) { talker in
+                let connection = try await SSHConnection.connect(to: talker)
+                let files = try TransferFolder()
+                defer { files.remove() }
+                _ = try files.make("small", size: 100)
+                let start = ContinuousClock.now
+                let transfer = Task {
+                    await transferError {
+                        try await connection.upload(
+                            files["small"], to: files["b"], options: .init(method: method, silence: .milliseconds(500)))
+                    }
+                }
+                let timer = Task {
+                    try await Task.sleep(for: .seconds(6))
+                    transfer.cancel()
+                }
+                let code = await transfer.value
+                timer.cancel()
+                #expect(code == .transferTimeout || code == .transferFailed, "\(String(describing: code))")
+                #expect(.now - start < .seconds(5))
+                await connection.close()
+            }
+        }
+    }
+
     @Test("a program that dies in the middle fails the transfer and not the connection", arguments: cases)
     func killedProgram(work: Case) async throws {
         // A process of its own, which the one that serves the connection outlives.

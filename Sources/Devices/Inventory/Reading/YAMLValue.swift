@@ -103,13 +103,18 @@ struct YAMLValue {
 
     // MARK: Mappings and lists
 
-    /// How deep merge keys may lead to mappings with merge keys: a chain of them doubles its work with each link.
+    /// How deep merge keys may lead to mappings with merge keys.
     private static let maximumMerges = 8
 
     /// The fields of a mapping in order, those of merge keys (`<<: *anchor`) behind its own. Nothing written counts as none.
-    func fields() throws(InventoryError) -> [Field] { try self.fields(merges: 0) }
+    func fields() throws(InventoryError) -> [Field] {
+        var merged = Set<Int>()
+        return try self.fields(merges: 0, &merged)
+    }
 
-    private func fields(merges: Int) throws(InventoryError) -> [Field] {
+    /// - Parameter known: The mappings that have been merged already. A second time they add nothing, and their work would be multiplied with each link of
+    ///   a chain.
+    private func fields(merges: Int, _ known: inout Set<Int>) throws(InventoryError) -> [Field] {
         let mapping = self.document.nodes[self.position]
         guard mapping.kind == .mapping else {
             if self.isNull { return [] }
@@ -143,7 +148,7 @@ struct YAMLValue {
                 second.value.place, "",
                 "the key \(quoted(second.key)) is given twice; the first is at \(first.value.place): keep one of them")
         }
-        if !merged.isEmpty { try self.merge(merged, into: &fields, depth: merges + 1) }
+        if !merged.isEmpty { try self.merge(merged, into: &fields, depth: merges + 1, &known) }
         return fields
     }
 
@@ -162,15 +167,17 @@ struct YAMLValue {
     }
 
     /// YAML's merge keys (type `tag:yaml.org,2002:merge`): a mapping's own fields win, then earlier mappings.
-    private func merge(_ sources: [YAMLValue], into fields: inout [Field], depth: Int) throws(InventoryError) {
+    private func merge(
+        _ sources: [YAMLValue], into fields: inout [Field], depth: Int, _ merged: inout Set<Int>
+    ) throws(InventoryError) {
         guard depth <= Self.maximumMerges else {
             throw self.error("merge keys (`<<`) lead through more than \(Self.maximumMerges) mappings")
         }
         var known = Set(fields.map(\.key))
         for source in sources {
             let isList = if case .sequence = source.node { true } else { false }
-            for mapping in isList ? try source.items() : [source] {
-                for field in try mapping.fields(merges: depth) where known.insert(field.key).inserted {
+            for mapping in isList ? try source.items() : [source] where merged.insert(mapping.position).inserted {
+                for field in try mapping.fields(merges: depth, &merged) where known.insert(field.key).inserted {
                     // The fields are this mapping's: errors in them name its path and, as their place, where they are written.
                     let value = YAMLValue(
                         self.document, field.value.position, self.path, .key(field.key), field.value.place)

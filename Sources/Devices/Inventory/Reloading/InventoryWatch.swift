@@ -3,6 +3,7 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import SSH
 
 /// Reads an inventory from its files and sources, and again when they change.
 ///
@@ -216,7 +217,7 @@ public final class InventoryWatch: Sendable {
         if isWanted || Task.isCancelled { promise.succeed() }
         let timer = loop.scheduleTask(in: TimeAmount(self.interval)) { promise.succeed() }
         await withTaskCancellationHandler {
-            _ = try? await promise.futureResult.get()
+            _ = await promise.futureResult.outcome()
         } onCancel: {
             promise.succeed()
         }

@@ -49,14 +49,11 @@ struct SourceAnswer: Sendable, Hashable {
     /// Keeps the answer, in one step: a reader finds the old or the new one.
     func store(for source: InventorySource) throws {
         guard let path = source.cache else { return }
-        let temporary = "\(path).\(UUID().uuidString)"
-        guard
-            FileManager.default.createFile(
-                atPath: temporary, contents: Data(self.json), attributes: [.posixPermissions: 0o600])
-        else { throw InventoryError(source.place, "sources", "the cache \(quoted(path)) can't be written") }
-        guard rename(temporary, path) == 0 else {
-            try? FileManager.default.removeItem(atPath: temporary)
-            throw InventoryError(source.place, "sources", "the cache \(quoted(path)) can't be written")
+        do {
+            try PrivateFile.write(self.json, to: path)
+        } catch {
+            throw InventoryError(
+                source.place, "sources", "the cache \(quoted(path)) can't be written: \(error.localizedDescription)")
         }
     }
 }

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 
 /// TCP ports of 127.0.0.1.
 package enum LoopbackPort {

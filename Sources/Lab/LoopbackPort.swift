@@ -5,6 +5,9 @@ package enum LoopbackPort {
     /// Below the range that Linux hands out by itself (from 32,768 on): it will not give such a port to somebody else meanwhile.
     private static let range = 15_000..<32_000
 
+    /// `SOCK_STREAM | SOCK_CLOEXEC` of Linux (socket(2)), whose names Swift doesn't know here where its standard library is linked statically.
+    private static let stream: Int32 = 0o1 | 0o2_000_000
+
     /// A port that nobody listens on now.
     package static func free() throws(LabError) -> Int {
         for _ in 1...100 {
@@ -18,7 +21,7 @@ package enum LoopbackPort {
     package static func answers(_ port: Int) -> Bool { self.withSocket(port) { connect($0, $1, $2) == 0 } }
 
     private static func withSocket(_ port: Int, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Bool) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let descriptor = socket(AF_INET, self.stream, 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var address = sockaddr_in()

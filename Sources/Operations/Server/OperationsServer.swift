@@ -34,8 +34,6 @@ package struct OperationsServer: Service {
 
     /// Connections at a time; past it, the one goes that has waited for longest.
     static let maximumConnections = 256
-    /// How long the answers that tell of lanes wait for the event loops that these live on.
-    private static let patience = Duration.milliseconds(500)
 
     private let configuration: Configuration
     private let source: any OperationsSource
@@ -136,11 +134,11 @@ package struct OperationsServer: Service {
         let report = HealthReport(status, slowestLoop: self.slowestLoop)
         guard report.isStalled else { return report }
         return HealthReport(
-            status, lanes: await lanes.lanes(within: Self.patience).lanes, slowestLoop: self.slowestLoop)
+            status, lanes: await lanes.lanes().lanes, slowestLoop: self.slowestLoop)
     }
 
     private func metrics(_ lanes: LaneReader, _ feed: StatusFeed) async -> [UInt8] {
-        let lanes = await lanes.lanes(within: Self.patience).lanes
+        let lanes = await lanes.lanes().lanes
         let status = self.source.status
         let figures = WorkerFigures(
             status: status,

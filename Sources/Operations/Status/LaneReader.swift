@@ -32,7 +32,7 @@ final class LaneReader: Sendable {
     }
 
     /// - Parameter limit: how long to wait for an answer.
-    func lanes(within limit: Duration) async -> Answer {
+    func lanes(within limit: Duration = .milliseconds(500)) async -> Answer {
         let begin = ContinuousClock.now
         await withCheckedContinuation { continuation in
             let (waiter, mustAsk) = self.state.withLockedValue { state in

@@ -21,8 +21,6 @@ final class StatusFeed: Sendable {
     }
 
     private static let interval = Duration.seconds(1)
-    /// How long a page waits for the event loops that lanes live on.
-    private static let patience = Duration.milliseconds(500)
     /// The Kafka clients count once in ten seconds.
     private static let lagInterval = Duration.seconds(5)
     /// A browser that nothing was sent to for so long gets a comment: so it is noticed when it has gone.
@@ -54,7 +52,7 @@ final class StatusFeed: Sendable {
             version: self.version,
             status: self.source.status,
             uptime: self.source.uptime,
-            lanes: await self.lanes.lanes(within: Self.patience),
+            lanes: await self.lanes.lanes(),
             slowestLoop: self.loops?.slowest ?? .zero,
             sessions: self.source.sessions,
             troubles: self.source.troubles,

@@ -137,7 +137,7 @@ package struct StatusPage: Sendable {
     }
 
     private var time: Markup {
-        "\(Timestamp.text(Self.milliseconds(self.snapshot.time)).dropFirst(11).prefix(8).description)"
+        "\(Self.clock(Int64(self.snapshot.time.timeIntervalSince1970 * 1000)))"
     }
 
     private var uptime: Markup { "\(Self.age(self.snapshot.uptime))" }
@@ -344,15 +344,12 @@ package struct StatusPage: Sendable {
 
     /// Day and time, without the year: a worker may run for months.
     private static func moment(_ milliseconds: Int64) -> Markup {
-        let text = Timestamp.text(milliseconds)
-        return "\(text.dropFirst(5).prefix(5).description) \(text.dropFirst(11).prefix(8).description)"
+        "\(Timestamp.text(milliseconds).dropFirst(5).prefix(5).description) \(Self.clock(milliseconds))"
     }
 
     private static func clock(_ milliseconds: Int64) -> String {
         Timestamp.text(milliseconds).dropFirst(11).prefix(8).description
     }
-
-    private static func milliseconds(_ date: Date) -> Int64 { Int64(date.timeIntervalSince1970 * 1000) }
 
     private var partitions: Markup {
         guard let execution = self.snapshot.status.execution, !execution.windows.isEmpty else {

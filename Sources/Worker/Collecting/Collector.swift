@@ -214,16 +214,17 @@ final class Collector: KafkaConsumerDelegate {
             let job = ending.job
             let route = ReplyRoute(topic: job.replyTo, partition: job.replyPartition, echo: job.echo)
             var reply = route.record(for: .finished(ending.finished), job: job.job)
+            func letter(_ reason: String) -> ProducerRecord {
+                DeadLetter.undeliverable(
+                    reply, topic: self.configuration.topics.deadLetters, task: partition, offset: ending.offset,
+                    reason: reason)
+            }
             // Topics can be deleted while a job runs. One of them must not stop the others' jobs.
             let count = try self.replyTopics.partitionCount(of: job.replyTo)
             if count.map({ (job.replyPartition ?? 0) >= $0 }) ?? true {
-                reply = DeadLetter.undeliverable(
-                    reply, topic: self.configuration.topics.deadLetters, task: partition, offset: ending.offset,
-                    reason: "there is no such topic or partition any more")
+                reply = letter("there is no such topic or partition any more")
             } else if let error = unwritable[partition]?[ending.offset] {
-                let letter = DeadLetter.undeliverable(
-                    reply, topic: self.configuration.topics.deadLetters, task: partition, offset: ending.offset,
-                    reason: error.message)
+                let letter = letter(error.message)
                 reply = DeadLetter.withoutContent(letter) ?? letter
             }
             records += [

@@ -31,7 +31,7 @@ extension Executor {
                     let admission = state.partitions[name]?.ledger.admit(record.offset), admission != .skip
                 else { continue }
                 state.takenTasks += 1
-                state.partitions[name]?.heldBytes += record.value?.count ?? 0
+                state.partitions[name]?.heldBytes += record.heldBytes
                 switch content {
                 case .failure(let misfit):
                     misfits.append((record, grant, misfit))
@@ -44,7 +44,7 @@ extension Executor {
                         partition: name,
                         offset: record.offset,
                         grant: grant,
-                        size: record.value?.count ?? 0,
+                        size: record.heldBytes,
                         // In transactions, what isn't done has no result.
                         mayHaveRun: mayHaveRun && self.outbox == nil,
                         taken: taken,
@@ -106,7 +106,7 @@ extension Executor {
             for: record, topic: self.configuration.topics.deadLetters, code: misfit.code, reason: misfit.message,
             holdsSecret: misfit.holdsSecret)
         let task = Settlement(
-            partition: record.topicPartition, offset: record.offset, grant: grant, bytes: record.value?.count ?? 0)
+            partition: record.topicPartition, offset: record.offset, grant: grant, bytes: record.heldBytes)
         Task { await self.publish(letter, settling: task) }
     }
 
@@ -161,4 +161,9 @@ extension Executor {
             close: { [client] device in await client.close(device) }
         )
     }
+}
+
+extension KafkaRecord {
+    /// What its task counts for in its partition's window for as long as it is unfinished.
+    fileprivate var heldBytes: Int { self.value?.count ?? 0 }
 }

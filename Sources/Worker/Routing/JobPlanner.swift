@@ -61,13 +61,11 @@ struct JobPlanner {
                     record: record, replyTo: error.replyTo, default: self.configuration.topics.results)
                 route.echo.replaceTrace(with: trace)
                 if route.echoBytes > Self.maximumEchoBytes { route.echo = [] }
-                if self.configuration.mayReceiveReplies(route.topic, by: topicPolicy),
-                    let count = try replyPartitions(route.topic)
+                let description = ErrorDescription(code: error.code, message: error.message, retriable: false)
+                if let rejection = try self.rejection(
+                    of: record, job: id, description, on: route, replyPartitions: replyPartitions)
                 {
-                    route.dropPartition(outOf: count)
-                    let refusal = Rejected(
-                        job: id, error: ErrorDescription(code: error.code, message: error.message, retriable: false))
-                    records.append(route.record(for: .rejected(refusal), job: id))
+                    records.append(rejection)
                 }
             }
             return Plan(records)
@@ -126,18 +124,30 @@ struct JobPlanner {
         let letter = self.deadLetter(record, code: ErrorCode.jobTooLarge.code, reason: reason)
         var plan = Plan([DeadLetter.withoutContent(letter) ?? letter])
         guard answers, let job = try? Job(decoding: record.value ?? []) else { return plan }
-        var route = ReplyRoute(
+        let route = ReplyRoute(
             record: record, replyTo: job.replyTo, echoHeaders: job.echoHeaders,
             default: self.configuration.topics.results)
+        if let rejection = try self.rejection(
+            of: record, job: Self.id(of: job, record), ErrorDescription(.jobTooLarge, reason), labels: job.labels,
+            on: route, replyPartitions: replyPartitions)
+        {
+            plan.records.append(rejection)
+        }
+        return plan
+    }
+
+    /// The answer to a requester whose job is refused before its route is known to be good; `nil` where nothing may be written, or there is no such topic.
+    private func rejection(
+        of record: KafkaRecord, job id: String, _ error: ErrorDescription, labels: [String: String] = [:],
+        on route: ReplyRoute, replyPartitions: (String) throws(KafkaError) -> Int32?
+    ) throws(KafkaError) -> ProducerRecord? {
         guard
             self.configuration.mayReceiveReplies(route.topic, by: self.policy?.topics[record.topicPartition.topic]),
             let count = try replyPartitions(route.topic)
-        else { return plan }
+        else { return nil }
+        var route = route
         route.dropPartition(outOf: count)
-        let id = Self.id(of: job, record)
-        let rejected = Rejected(job: id, error: ErrorDescription(.jobTooLarge, reason), labels: job.labels)
-        plan.records.append(route.record(for: .rejected(rejected), job: id))
-        return plan
+        return route.record(for: .rejected(Rejected(job: id, error: error, labels: labels)), job: id)
     }
 
     private static func id(of job: Job, _ record: KafkaRecord) -> String {

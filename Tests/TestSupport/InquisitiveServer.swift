@@ -14,9 +14,7 @@ package final class InquisitiveServer: Sendable {
 
     package static func start() async throws -> InquisitiveServer {
         InquisitiveServer(
-            try await PythonServer.start(
-                "tether-ask", script: Self.script,
-                needs: "It needs asyncssh; TETHER_TEST_PYTHON names another interpreter."))
+            try await PythonServer.startSSH("tether-ask", script: Self.script))
     }
 
     private init(_ server: PythonServer) {
@@ -26,11 +24,6 @@ package final class InquisitiveServer: Sendable {
     package func stop() { self.server.stop() }
 
     private static let script = """
-        import asyncio, json, os, sys
-        folder = sys.argv[1]
-        sys.stderr = open(os.path.join(folder, "errors"), "w", buffering=1)
-        import asyncssh
-
         def record(*entry):
             with open(os.path.join(folder, "log"), "a") as log:
                 log.write(json.dumps(entry) + "\\n")
@@ -81,17 +74,5 @@ package final class InquisitiveServer: Sendable {
                 if list(responses) != expected:
                     return False
                 return self.challenge() if self.rounds else True
-
-        async def main():
-            server = await asyncssh.listen(
-                "127.0.0.1", 0, server_factory=Server,
-                server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")])
-            temporary = os.path.join(folder, "port.new")
-            with open(temporary, "w") as file:
-                file.write(str(server.sockets[0].getsockname()[1]))
-            os.rename(temporary, os.path.join(folder, "port"))
-            await asyncio.Event().wait()
-
-        asyncio.run(main())
         """
 }

@@ -37,6 +37,39 @@ final class PythonServer: Sendable {
         throw OpenSSHServer.Failure(description: "No server from \(interpreter): \(errors) \(needs)")
     }
 
+    /// A server of asyncssh.
+    ///
+    /// - Parameters:
+    ///   - script: defines its class, `Server`.
+    ///   - options: more arguments of `asyncssh.listen`.
+    static func startSSH(
+        _ name: String, script: String, options: String = "", arguments: [String] = []
+    ) async throws -> PythonServer {
+        let whole = """
+            import asyncio, json, os, sys
+            folder = sys.argv[1]
+            sys.stderr = open(os.path.join(folder, "errors"), "w", buffering=1)
+            import asyncssh
+
+            \(script)
+
+            async def main():
+                server = await asyncssh.listen(
+                    "127.0.0.1", 0, server_factory=Server,
+                    server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")], \(options))
+                temporary = os.path.join(folder, "port.new")
+                with open(temporary, "w") as file:
+                    file.write(str(server.sockets[0].getsockname()[1]))
+                os.rename(temporary, os.path.join(folder, "port"))
+                await asyncio.Event().wait()
+
+            asyncio.run(main())
+            """
+        return try await Self.start(
+            name, script: whole, arguments: arguments,
+            needs: "It needs asyncssh; TETHER_TEST_PYTHON names another interpreter.")
+    }
+
     private init(_ folder: URL, _ process: pid_t, _ port: Int) throws {
         self.folder = folder
         self.port = port
